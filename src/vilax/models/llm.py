@@ -1,0 +1,115 @@
+"""Any causal LLM of transformers behind one adapter, with no subclass per family."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from vilax.models.attention import choose_attention
+
+
+class LanguageModel(nn.Module):
+    """A causal LLM: embeddings in, hidden states or logits out.
+
+    Attributes:
+        net: the model of transformers, loss and generation unused.
+        width: channels of a token embedding.
+        attention: name of the attention implementation and why it was chosen.
+    """
+
+    def __init__(self, net: nn.Module, attention: tuple[str, str]) -> None:
+        super().__init__()
+        self.net = net
+        self.attention = attention
+
+    @classmethod
+    def pretrained(cls, source: str, attention: str, device: torch.device) -> "LanguageModel":
+        """Load a hub id or local folder in fp32 (compute precision is the trainer's affair)."""
+        chosen = _attention_for(AutoConfig.from_pretrained(source), attention, device)
+        net = AutoModelForCausalLM.from_pretrained(
+            source, attn_implementation=chosen[0], dtype=torch.float32
+        )
+        return cls(net, chosen)
+
+    @classmethod
+    def scratch(
+        cls,
+        architecture: str,
+        sizes: Mapping[str, Any],
+        attention: str,
+        device: torch.device,
+    ) -> "LanguageModel":
+        """Random weights of any architecture that transformers knows by ``model_type``.
+
+        Args:
+            architecture: ``model_type``, for example ``llama`` or ``qwen2``.
+            sizes: keyword arguments of its configuration class.
+            attention: requested attention kernel.
+            device: where the model will run.
+        """
+        config = AutoConfig.for_model(architecture, **sizes)
+        chosen = _attention_for(config, attention, device)
+        net = AutoModelForCausalLM.from_config(config, attn_implementation=chosen[0])
+        return cls(net.float(), chosen)
+
+    @property
+    def width(self) -> int:
+        """Channels of a token embedding."""
+        return int(self.embedding.weight.shape[1])
+
+    @property
+    def embedding(self) -> nn.Embedding:
+        """Token embedding table."""
+        table: nn.Embedding = self.net.get_input_embeddings()  # type: ignore[operator]
+        return table
+
+    @property
+    def head(self) -> nn.Module:
+        """Hidden states to logits."""
+        head: nn.Module = self.net.get_output_embeddings()  # type: ignore[operator]
+        return head
+
+    @property
+    def decoder(self) -> nn.Module:
+        """The blocks with their final norm, without the head."""
+        decoder: nn.Module = self.net.get_decoder()  # type: ignore[operator]
+        return decoder
+
+    def blocks(self) -> Iterator[nn.Module]:
+        """Transformer blocks, each a unit of sharding and of activation checkpointing."""
+        yield from self.decoder.layers  # type: ignore[misc]
+
+    def forward(
+        self,
+        embeddings: Float[Tensor, "rows length width"],
+        positions: Int[Tensor, "rows length"],
+    ) -> Float[Tensor, "rows length width"]:
+        """Final hidden states of packed rows.
+
+        Documents are told apart by positions that restart at 0: without an attention mask and
+        without a cache, transformers derives the block mask (or varlen offsets) from them.
+        """
+        if self.attention[0] == "flash_attention_2" and embeddings.shape[0] > 1:
+            # The varlen path reads document borders off positions in a batch of one row only.
+            rows, length, width = embeddings.shape
+            flat = self(embeddings.reshape(1, rows * length, width), positions.reshape(1, -1))
+            return flat.view(rows, length, width)  # type: ignore[no-any-return]
+        out = self.decoder(inputs_embeds=embeddings, position_ids=positions, use_cache=False)
+        return out.last_hidden_state  # type: ignore[no-any-return]
+
+    def logits(self, hidden: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions vocab"]:
+        """Next-token logits in fp32, with the family's own soft cap where it has one."""
+        logits: Tensor = self.head(hidden).float()
+        cap = getattr(self.net.config, "final_logit_softcapping", None)
+        if cap:
+            logits = torch.tanh(logits / cap) * cap
+        scale = getattr(self.net.config, "logits_scaling", None)
+        return logits / scale if scale else logits
+
+
+def _attention_for(config: Any, requested: str, device: torch.device) -> tuple[str, str]:
+    model_class = AutoModelForCausalLM._model_mapping[type(config)]
+    return choose_attention(requested, device, bool(getattr(model_class, "_supports_sdpa", False)))

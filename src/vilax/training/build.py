@@ -1,0 +1,151 @@
+"""From configuration to objects: a table of constructors, so that no config names a class."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from vilax.config.errors import ConfigError
+from vilax.config.schema.model import (
+    Encoder as EncoderConfig,
+)
+from vilax.config.schema.model import (
+    Kernels,
+    Llm,
+    Projector,
+    ScratchLlm,
+    TimmEncoder,
+    TransformersEncoder,
+)
+from vilax.config.schema.run import Run
+from vilax.config.schema.stage import Stage
+from vilax.data.images import ImageTransform
+from vilax.micro.tokenizer import build_tokenizer
+from vilax.models import encoder as encoders
+from vilax.models import projector as projectors
+from vilax.models.freeze import Adapter, PartPlan
+from vilax.models.llm import LanguageModel
+from vilax.models.vlm import VisionLanguageModel
+from vilax.training.seeding import seeded
+
+PROJECTORS: dict[str, Callable[..., projectors.Projector]] = {
+    "linear": projectors.LinearProjector,
+    "mlp": projectors.MlpProjector,
+    "transformer": projectors.TransformerProjector,
+    "downsample": projectors.DownsampleProjector,
+    "mlp_downsample": projectors.MlpDownsampleProjector,
+}
+
+
+def build_encoder(config: EncoderConfig) -> encoders.Encoder:
+    """The image encoder with its pre-trained weights.
+
+    Raises:
+        ConfigError: the weights do not exist or do not fit.
+    """
+    shared = {"layer": config.layer, "class_token": config.class_token, "grid": config.grid}
+    try:
+        if isinstance(config, TimmEncoder):
+            return encoders.TimmEncoder(config.name, config.weights, config.image_size, **shared)
+        assert isinstance(config, TransformersEncoder)
+        return encoders.TransformersEncoder(config.source, config.image_size, **shared)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"encoder {config.model_dump_json()} cannot be built: {error}") from error
+
+
+def build_projector(config: Projector, d_vision: int, d_llm: int) -> projectors.Projector:
+    """A projector with fresh weights.
+
+    Raises:
+        ConfigError: its sizes do not fit the encoder's or the LLM's.
+    """
+    options = config.model_dump(exclude={"kind"})
+    try:
+        return PROJECTORS[config.kind](d_vision, d_llm, **options)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def build_tokenizer_of(config: Llm) -> PreTrainedTokenizerBase:
+    """The LLM's tokenizer, with a padding token."""
+    source = config.tokenizer if isinstance(config, ScratchLlm) else config.source
+    if source == "micro":
+        return build_tokenizer()
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source)
+    if tokenizer.pad_token_id is None:
+        # Padding carries no loss and is attended to by nobody: which token fills it is moot.
+        tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
+    return tokenizer
+
+
+def build_llm(
+    config: Llm, kernels: Kernels, tokenizer: PreTrainedTokenizerBase, device: torch.device
+) -> LanguageModel:
+    """The language model, pre-trained or of random weights.
+
+    Raises:
+        ConfigError: there is no such model, or it cannot be built with these sizes.
+    """
+    try:
+        if isinstance(config, ScratchLlm):
+            sizes: dict[str, Any] = config.model_dump(
+                exclude={"kind", "architecture", "tokenizer"}
+            )
+            sizes |= {
+                "vocab_size": len(tokenizer),
+                "num_key_value_heads": config.num_attention_heads,
+                "tie_word_embeddings": True,
+                "bos_token_id": tokenizer.bos_token_id,
+                "eos_token_id": tokenizer.eos_token_id,
+                "pad_token_id": tokenizer.pad_token_id,
+            }
+            return LanguageModel.scratch(config.architecture, sizes, kernels.attention, device)
+        return LanguageModel.pretrained(config.source, kernels.attention, device)
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"llm {config.model_dump_json()} cannot be built: {error}") from error
+
+
+def build_model(
+    run: Run, parts: tuple[str, ...], seed: int, device: torch.device
+) -> tuple[VisionLanguageModel, PreTrainedTokenizerBase]:
+    """The model before any stage: pre-trained parts, fresh projector, and its tokenizer.
+
+    Each part is initialised from its own seed, so that a change of one leaves the others alone.
+    """
+    tokenizer = build_tokenizer_of(run.llm)
+    with seeded(seed, "llm"):
+        llm = build_llm(run.llm, run.kernels, tokenizer, device)
+    encoder: encoders.Encoder | None = None
+    projector: nn.Module | None = None
+    if "encoder" in parts:
+        with seeded(seed, "encoder"):
+            encoder = build_encoder(run.encoder)
+        with seeded(seed, "projector"):
+            projector = build_projector(run.projector, encoder.width, llm.width)
+    return VisionLanguageModel(encoder, projector, llm), tokenizer  # type: ignore[arg-type]
+
+
+def build_transform(config: EncoderConfig, encoder: encoders.Encoder) -> ImageTransform:
+    """How a picture's bytes become the encoder's input."""
+    return ImageTransform(
+        size=encoder.image_size, policy=config.image_policy, mean=encoder.mean, std=encoder.std
+    )
+
+
+def freeze_plan(stage: Stage) -> dict[str, PartPlan]:
+    """The stage's freeze policy joined with its learning rates."""
+    plan = {}
+    for part in ("encoder", "projector", "llm"):
+        policy = getattr(stage.freeze, part)
+        lora = policy.lora
+        adapter = Adapter(lora.rank, lora.alpha, lora.dropout, tuple(lora.targets))
+        plan[part] = PartPlan(
+            mode=policy.mode,
+            rate=getattr(stage.rates, part),
+            adapter=adapter if policy.mode == "adapted" else None,
+        )
+    return plan
+
+

@@ -1,0 +1,217 @@
+"""The one LightningModule: summed losses over a global count of supervised tokens."""
+
+import contextlib
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightning as L
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.fsdp import FSDPModule
+
+from vilax.config.schema.stage import Stage
+from vilax.models.freeze import PartPlan
+from vilax.models.sharding import shard
+from vilax.models.vlm import VisionLanguageModel, count_supervised
+from vilax.training.optimisation import build_optimizer, clip_gradients, set_rates
+from vilax.training.steps import StepBatch
+
+
+class TrainingStopped(RuntimeError):
+    """Training cannot go on: a step without supervision, or a loss that is not a number."""
+
+
+@dataclass
+class Progress:
+    """How far a stage is, over all ranks.
+
+    Attributes:
+        step: optimizer steps done.
+        tokens: text and visual tokens seen, without padding.
+        supervised: tokens that carried loss.
+        documents: documents seen, counting each piece of a split one.
+        images: pictures seen.
+        by_corpus: supervised tokens per corpus.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    supervised: int = 0
+    documents: int = 0
+    images: int = 0
+    by_corpus: dict[str, int] = field(default_factory=dict)
+
+    def used(self, stage: Stage) -> float:
+        """Share of the stage's budget that is used; 1 or more when it is over."""
+        if stage.budget.tokens is not None:
+            return self.tokens / stage.budget.tokens
+        assert stage.budget.documents is not None
+        return self.documents / stage.budget.documents
+
+
+class StageModule(L.LightningModule):
+    """One stage's training: freeze policy applied, loss as a mean over supervised tokens.
+
+    The mean is taken over the supervised tokens of the whole global batch: each micro-batch on
+    each rank contributes its summed loss times world / N, N counted over all ranks and
+    micro-batches before the first forward, because DDP and FSDP2 average gradients over ranks.
+
+    Args:
+        model: with the freeze policy applied.
+        stage: the stage's configuration.
+        plan: the freeze policy with learning rates.
+        corpora: names of the blend's corpora, in an order that all ranks share.
+        is_cached: whether ``StepBatch.visual`` holds features rather than pixels.
+        bf16: compute in bfloat16.
+        loss_chunk: supervised positions whose logits exist at one time.
+        on_step: called after each optimizer step with a row of metrics.
+    """
+
+    def __init__(
+        self,
+        model: VisionLanguageModel,
+        stage: Stage,
+        plan: dict[str, PartPlan],
+        corpora: list[str],
+        is_cached: bool,
+        bf16: bool,
+        loss_chunk: int,
+        on_step: Callable[["StageModule", dict[str, Any]], None],
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.model = model
+        self.stage = stage
+        self.plan = plan
+        self.corpora = corpora
+        self.is_cached = is_cached
+        self.bf16 = bf16
+        self.loss_chunk = loss_chunk
+        self.on_step = on_step
+        self.progress = Progress()
+        self.is_sharded = False
+        self._ended = time.perf_counter()
+
+    def configure_model(self) -> None:
+        """Shard under FSDP2; Lightning calls this once the process group is up, maybe twice."""
+        mesh = getattr(self, "device_mesh", None)
+        if mesh is not None and not self.is_sharded:
+            shard(self.model, mesh["data_parallel"], self.bf16)
+            self.is_sharded = True
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW over what is trained."""
+        return build_optimizer(self.model, self.plan, self.stage.optimizer)
+
+    def forward(self, part: Any, visual: Tensor | None) -> Tensor:
+        """Summed loss of one micro-batch."""
+        given = {"features" if self.is_cached else "pixels": visual}
+        total: Tensor = self.model(
+            part.tokens, part.positions, part.labels, loss_chunk=self.loss_chunk, **given
+        )
+        return total
+
+    def training_step(self, batch: StepBatch, index: int) -> None:
+        """One optimizer step over all micro-batches of this rank."""
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, L.pytorch.core.optimizer.LightningOptimizer)
+        counts = self._global_counts(batch)
+        supervised = counts["supervised"]
+        if supervised == 0:
+            raise TrainingStopped(
+                f"step {self.progress.step} has no supervised token; its documents: "
+                + named(batch)
+            )
+        before = self.progress.used(self.stage)
+        set_rates(optimizer.optimizer, self.stage.schedule, before)
+        world = dist.get_world_size() if dist.is_initialized() else 1
+        total = torch.zeros((), device=self.device)
+        for number, (part, visual) in enumerate(zip(batch.parts, batch.visual, strict=True)):
+            is_last = number == len(batch.parts) - 1
+            with self._synchronised(is_last):
+                loss = self(part, visual)
+                self.manual_backward(loss * (world / supervised))
+            total = total + loss.detach()
+        if dist.is_initialized():
+            dist.all_reduce(total)
+        loss_mean = float(total) / supervised
+        if not math.isfinite(loss_mean):
+            raise TrainingStopped(
+                f"step {self.progress.step}: the loss is {loss_mean}; its documents: "
+                + named(batch)
+            )
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        norm = clip_gradients(trained, self.stage.optimizer.clip)
+        if not math.isfinite(norm):
+            raise TrainingStopped(
+                f"step {self.progress.step}: the gradient norm is {norm}; its documents: "
+                + named(batch)
+            )
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        self._advance(counts)
+        now = time.perf_counter()
+        row = {
+            "step": self.progress.step,
+            "share": min(1.0, self.progress.used(self.stage)),
+            "loss": loss_mean,
+            "gradient_norm": norm,
+            "tokens": self.progress.tokens,
+            "supervised": self.progress.supervised,
+            "supervised_by_corpus": {c: counts[f"corpus:{c}"] for c in self.corpora},
+            "supervised_per_second": supervised / (now - self._ended),
+            "data_wait": batch.wait / (now - self._ended),
+            "rates": {g["part"]: g["lr"] for g in optimizer.optimizer.param_groups},
+        }
+        self._ended = now
+        self.on_step(self, row)
+        if self.progress.used(self.stage) >= 1.0:
+            self.trainer.should_stop = True
+
+    def _synchronised(self, is_last: bool) -> contextlib.AbstractContextManager[None]:
+        """Communicate gradients in the backward of the last micro-batch only."""
+        if isinstance(self.model, FSDPModule):
+            self.model.set_requires_gradient_sync(is_last)
+        elif not is_last and dist.is_initialized():
+            return self.trainer.strategy.model.no_sync()  # type: ignore[no-any-return,union-attr,operator]
+        return contextlib.nullcontext()
+
+    def _global_counts(self, batch: StepBatch) -> Counter[str]:
+        """Counts of this step over all ranks, by one reduction."""
+        counts: Counter[str] = Counter()
+        for part in batch.parts:
+            counts["supervised"] += count_supervised(part.labels)
+            counts["tokens"] += int((part.documents > 0).sum())
+            counts["documents"] += sum(len(row) for row in part.keys)
+            counts["images"] += len(part.images)
+            for corpus, number in part.supervised.items():
+                counts[f"corpus:{corpus}"] += number
+        if dist.is_initialized():
+            names = ["supervised", "tokens", "documents", "images"]
+            names += [f"corpus:{corpus}" for corpus in self.corpora]
+            values = torch.tensor([counts[name] for name in names], device=self.device)
+            dist.all_reduce(values)
+            counts = Counter(dict(zip(names, values.tolist(), strict=True)))
+        return counts
+
+    def _advance(self, counts: Counter[str]) -> None:
+        done = self.progress
+        done.step += 1
+        done.tokens += counts["tokens"]
+        done.supervised += counts["supervised"]
+        done.documents += counts["documents"]
+        done.images += counts["images"]
+        for corpus in self.corpora:
+            done.by_corpus[corpus] = done.by_corpus.get(corpus, 0) + counts[f"corpus:{corpus}"]
+
+
+def named(batch: StepBatch, most: int = 8) -> str:
+    """Keys of a step's documents, for messages."""
+    keys = [key for part in batch.parts for row in part.keys for key in row]
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(keys[:most]) + more
