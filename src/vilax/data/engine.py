@@ -2,11 +2,10 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 from megatron.energon import DefaultTaskEncoder, WorkerConfig, stateless
 from megatron.energon import __version__ as energon_version
 from megatron.energon.errors import FatalSampleError, reraise_exception
@@ -19,27 +18,18 @@ from megatron.energon.flavors.webdataset.sample_loader import (
 from megatron.energon.flavors.webdataset.sharder import Sharder
 from megatron.energon.metadataset.loader_interface import DatasetBlendMode, LoadedDataset
 from megatron.energon.savable_loader import SimpleSavableDatasetWrapper
-from megatron.energon.state import FlexState
 from megatron.energon.wrappers import MapDataset, PackingDataset
 
 from vilax.config.errors import ConfigError, unknown
-from vilax.config.schema.data import Blend, Template
-from vilax.data.document import Image
-from vilax.data.formats.files import BadSample, Reader
-from vilax.data.images import fault
-from vilax.data.packing import Row, best_fit, pack, split_long
-from vilax.data.prompt import IGNORE, Encoded, PromptEncoder
-from vilax.data.quarantine import Quarantine
+from vilax.config.schema.data import Blend
+from vilax.data.intake import CorpusSource, Counts, Intake, TooManyBadSamples
+from vilax.data.packing import Row, best_fit, pack
+from vilax.data.prompt import PromptEncoder
 from vilax.data.state import from_json, to_json
 
+__all__ = ["CorpusSource", "Counts", "Stream", "TooManyBadSamples"]
+
 STATE_VERSION = 1
-
-BAD_SHARE = 0.01
-BAD_AT_LEAST = 20
-"""A corpus stops the run when more than this share, and this many, of its documents are broken."""
-
-FRUITLESS = 1000
-"""Documents of a corpus after which none being usable stops the run."""
 
 SLICE = 64
 SLICES = 2048
@@ -49,55 +39,8 @@ PARALLEL_SLICES = 16
 """Runs that a stream reads side by side."""
 
 
-class TooManyBadSamples(ConfigError):
-    """So many documents of a corpus are broken that training on the rest would mislead."""
-
-
-@dataclass(frozen=True)
-class CorpusSource:
-    """A corpus as a stream takes it.
-
-    Attributes:
-        reader: its documents.
-        template: how its turns become text.
-    """
-
-    reader: Reader
-    template: Template = "raw"
-
-
-@dataclass
-class Counts:
-    """What a stream did with one corpus.
-
-    ``documents``, ``tokens``, ``supervised`` and ``images`` are those of rows handed out; the others
-    run ahead of it by the buffers.
-
-    Attributes:
-        documents: documents in rows; each piece of a split one counts.
-        tokens: tokens in rows, visual ones included, padding not.
-        supervised: tokens that carry loss.
-        images: pictures.
-        split: documents longer than a row, cut into pieces.
-        dropped: documents and pieces left out, by reason.
-        bad: distinct broken documents.
-        read: documents drawn.
-        kept: documents and pieces passed on to packing.
-    """
-
-    documents: int = 0
-    tokens: int = 0
-    supervised: int = 0
-    images: int = 0
-    split: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    bad: int = 0
-    read: int = 0
-    kept: int = 0
-
-    def drop(self, reason: str) -> None:
-        """Count one more left out."""
-        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+_RECORDS = {"SliceState": SliceState}
+"""The only classes that a restored state may hold."""
 
 
 class _Sample:
@@ -185,7 +128,7 @@ class _Packing(PackingDataset):  # type: ignore[misc]
         # The oldest sample's row is the first; that it always leaves keeps any from waiting forever.
         if len(rows) > 1:
             fill = [sum(len(s.payload.tokens) for s in row) for row in rows[1:]]
-            if min(fill) < self._encoder.length:
+            if min(fill) < self._encoder.intake.length:
                 for sample in rows.pop(1 + fill.index(min(fill))):
                     self._reading_buffer.append(sample)
         return rows
@@ -220,26 +163,13 @@ class _Encoding(MapDataset):  # type: ignore[misc]
 
 
 class _Encoder(DefaultTaskEncoder):  # type: ignore[misc]
-    """Energon's hooks: documents to encoded samples, samples to rows."""
+    """Energon's hooks: places to encoded documents, and those to rows."""
 
-    def __init__(
-        self,
-        sources: Mapping[str, CorpusSource],
-        shares: Mapping[str, int],
-        encoder: PromptEncoder,
-        length: int,
-        quarantine: Quarantine,
-    ) -> None:
+    def __init__(self, intake: Intake) -> None:
         super().__init__()
-        self._sources = sources
-        self._shares = shares
-        self._encoder = encoder
-        self._quarantine = quarantine
-        self.length = length
-        self.counts = {name: Counts() for name in sources}
-        self.bad: dict[str, set[str]] = {name: set() for name in sources}
+        self.intake = intake
         self.known = False
-        self.failure: BaseException | None = None
+        self.failure: Exception | None = None
 
     def build_encode_sample(
         self, dataset: SavableDataset, *, worker_config: WorkerConfig
@@ -255,90 +185,24 @@ class _Encoder(DefaultTaskEncoder):  # type: ignore[misc]
     def encode_sample(self, sample: RawSampleData) -> Iterator[_Sample]:
         corpus, index = sample.data[0]
         known, self.known = self.known, False
-        counts = Counts() if known else self.counts[corpus]
         try:
-            pieces = self._encode(corpus, index, counts, known)
+            pieces = self.intake.encode(corpus, index, known)
         except Exception as error:
-            # Energon prints any other exception and goes on; this one reaches Stream.__next__.
+            # Energon prints other exceptions and goes on; this way they reach Stream.__next__.
             self.failure = error
             raise FatalSampleError from error
         for piece in pieces:
             yield _Sample(sample.__restore_key__, piece)
 
-    def _encode(self, corpus: str, index: int, counts: Counts, known: bool) -> list[Encoded]:
-        counts.read += 1
-        source = self._sources[corpus]
-        try:
-            document = source.reader[index]
-            for segment in document.segments:
-                if isinstance(segment, Image) and (wrong := fault(segment.data)):
-                    raise BadSample(document.key, wrong)
-        except BadSample as error:
-            if not known:
-                self._set_aside(corpus, error)
-            return []
-        encoded = self._encoder.document(document, source.template)
-        pieces = [encoded]
-        if len(encoded.tokens) > self.length:
-            try:
-                pieces = split_long(encoded, self.length)
-            except ValueError:
-                counts.drop("pictures longer than a row")
-                pieces = []
-            else:
-                counts.split += 1
-        usable = []
-        for piece in pieces:
-            if (piece.labels != IGNORE).any():
-                usable.append(piece)
-            else:
-                counts.drop("no supervised token")
-        counts.kept += len(usable)
-        if not usable and not known:
-            self._refuse_fruitless(corpus, counts)
-        return usable
-
-    def _set_aside(self, corpus: str, error: BadSample) -> None:
-        counts, bad = self.counts[corpus], self.bad[corpus]
-        bad.add(error.key)
-        counts.bad = len(bad)
-        self._quarantine.add(corpus, error.key, error.reason)
-        seen = min(counts.read, self._shares[corpus])
-        if len(bad) >= BAD_AT_LEAST and len(bad) > BAD_SHARE * seen:
-            some = ", ".join(sorted(bad)[:5])
-            raise TooManyBadSamples(
-                f"corpus {corpus!r}: {len(bad)} of {seen} documents are broken, more than"
-                f" {BAD_SHARE:.0%}: {some}, ... (all with reasons in {self._quarantine.path})"
-            )
-        self._refuse_fruitless(corpus, counts)
-
-    def _refuse_fruitless(self, corpus: str, counts: Counts) -> None:
-        if counts.kept == 0 and counts.read >= min(FRUITLESS, self._shares[corpus]):
-            reasons = {**counts.dropped, **({"broken": counts.bad} if counts.bad else {})}
-            raise ConfigError(
-                f"corpus {corpus!r}: none of {counts.read} documents can be used"
-                f" ({', '.join(f'{reason}: {n}' for reason, n in reasons.items())});"
-                f" check its template ({self._sources[corpus].template}) and format"
-            )
-
     def select_samples_to_pack(self, samples: list[_Sample]) -> list[list[_Sample]]:
-        rows = best_fit([len(s.payload.tokens) for s in samples], self.length)
+        rows = best_fit([len(s.payload.tokens) for s in samples], self.intake.length)
         return [[samples[i] for i in row] for row in rows]
 
     @stateless  # type: ignore[untyped-decorator]
     def pack_selected_samples(self, samples: list[_Sample]) -> _Sample:
-        row = pack([s.payload for s in samples], self.length, self._encoder.pad_id)
+        intake = self.intake
+        row = pack([s.payload for s in samples], intake.length, intake.encoder.pad_id)
         return _Sample(samples[0].__restore_key__, row)
-
-    def count_row(self, row: Row) -> None:
-        """Count what a row hands out."""
-        tokens = np.bincount(row.documents, minlength=len(row.keys) + 1)[1:].tolist()
-        for corpus, length in zip(row.corpora, tokens, strict=True):
-            counts = self.counts[corpus]
-            counts.documents += 1
-            counts.tokens += length
-        for corpus, supervised in row.supervised().items():
-            self.counts[corpus].supervised += supervised
 
 
 class Stream:
@@ -381,7 +245,7 @@ class Stream:
         self._length = length
         self._seed = seed
         self._stream = stream
-        self._quarantine = Quarantine(quarantine)
+        self._quarantine = quarantine
         self._settings: dict[str, Any] | None = None
         self._build()
 
@@ -397,9 +261,8 @@ class Stream:
     def _build(self) -> None:
         streams = self._blend.streams
         shares = {name: len(s.reader) // streams for name, s in self._sources.items()}
-        self._encoder = _Encoder(
-            self._sources, shares, self._prompt, self._length, self._quarantine
-        )
+        self._intake = Intake(self._sources, shares, self._prompt, self._length, self._quarantine)
+        self._encoder = _Encoder(self._intake)
         worker = self._worker(self._seed)
         datasets = [
             LoadedDataset(
@@ -425,7 +288,7 @@ class Stream:
     @property
     def counts(self) -> dict[str, Counts]:
         """What was done with each corpus so far, before a restore included."""
-        return self._encoder.counts
+        return self._intake.counts
 
     def __iter__(self) -> Iterator[Row]:
         return self
@@ -444,7 +307,7 @@ class Stream:
                 raise
             raise self._encoder.failure from None
         row = cast(Row, sample.payload)
-        self._encoder.count_row(row)
+        self._intake.count_row(row)
         return row
 
     def settings(self) -> dict[str, Any]:
@@ -475,8 +338,8 @@ class Stream:
             "version": STATE_VERSION,
             "settings": dict(self.settings()),
             "counts": {name: asdict(counts) for name, counts in self.counts.items()},
-            "bad": {name: sorted(keys) for name, keys in self._encoder.bad.items()},
-            "energon": to_json(self._dataset.save_state()),
+            "bad": {name: sorted(keys) for name, keys in self._intake.bad.items()},
+            "energon": to_json(self._dataset.save_state(), _RECORDS),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -499,11 +362,11 @@ class Stream:
                     " resume with the former value, or start the stage anew"
                 )
         self._build()
-        self._dataset.restore_state(cast(FlexState, from_json(state["energon"])))
-        self._encoder.counts.update(
+        self._dataset.restore_state(from_json(state["energon"], _RECORDS))
+        self._intake.counts.update(
             {name: Counts(**counts) for name, counts in state["counts"].items()}
         )
-        self._encoder.bad.update({name: set(keys) for name, keys in state["bad"].items()})
+        self._intake.bad.update({name: set(keys) for name, keys in state["bad"].items()})
 
 
 def _check(corpora: Mapping[str, CorpusSource], blend: Blend, stream: int) -> None:

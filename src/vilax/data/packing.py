@@ -31,10 +31,10 @@ class Row:
         corpora: corpus of each document.
     """
 
-    tokens: Int64[np.ndarray, "length"]
-    labels: Int64[np.ndarray, "length"]
-    positions: Int64[np.ndarray, "length"]
-    documents: Int64[np.ndarray, "length"]
+    tokens: Int64[np.ndarray, " length"]
+    labels: Int64[np.ndarray, " length"]
+    positions: Int64[np.ndarray, " length"]
+    documents: Int64[np.ndarray, " length"]
     images: tuple[bytes, ...]
     keys: tuple[str, ...]
     corpora: tuple[str, ...]
@@ -156,12 +156,10 @@ def split_long(encoded: Encoded, length: int) -> list[Encoded]:
         cut = begin + length
         # A cut is legal where the token before it is text: never in or right behind an image.
         legal = np.flatnonzero(~is_image[begin:cut]) + begin + 1
-        if len(legal) == 0 or (is_image[begin] and legal[-1] <= begin):
+        if len(legal) == 0:
             raise ValueError(f"images at token {begin} do not fit a row of {length} tokens")
-        good = legal[border[legal]] if legal[-1] < total else legal[:-1][border[legal[:-1]]]
-        late = good[good >= begin + length // 2]
-        cut = int(late[-1]) if len(late) else int(legal[-1])
-        cuts.append(cut)
+        late = legal[border[legal] & (legal >= begin + length // 2)]
+        cuts.append(int(late[-1]) if len(late) else int(legal[-1]))
     pieces = []
     for number, (begin, end) in enumerate(zip(cuts, [*cuts[1:], total], strict=True), 1):
         labels = encoded.labels[begin:end].copy()
@@ -217,10 +215,10 @@ class PackedBatch:
             for corpus, count in row.supervised().items():
                 supervised[corpus] = supervised.get(corpus, 0) + count
         return cls(
-            *(
-                torch.from_numpy(np.stack([getattr(row, name) for row in rows]))
-                for name in ("tokens", "labels", "positions", "documents")
-            ),
+            tokens=torch.from_numpy(np.stack([row.tokens for row in rows])),
+            labels=torch.from_numpy(np.stack([row.labels for row in rows])),
+            positions=torch.from_numpy(np.stack([row.positions for row in rows])),
+            documents=torch.from_numpy(np.stack([row.documents for row in rows])),
             images=tuple(image for row in rows for image in row.images),
             keys=tuple(row.keys for row in rows),
             supervised=supervised,

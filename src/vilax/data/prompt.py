@@ -24,7 +24,7 @@ IGNORE = -100
 """Label of a position without loss."""
 
 CACHED_CHARACTERS = 256
-"""Texts up to this length are remembered with their tokens: templates, captions and answers recur."""
+"""Texts up to this length are remembered with their tokens: captions and answers recur."""
 
 CACHED_TEXTS = 65536
 
@@ -43,8 +43,8 @@ class Encoded:
 
     key: str
     corpus: str
-    tokens: Int64[np.ndarray, "n"]
-    labels: Int64[np.ndarray, "n"]
+    tokens: Int64[np.ndarray, " n"]
+    labels: Int64[np.ndarray, " n"]
     images: tuple[bytes, ...]
 
 
@@ -126,13 +126,20 @@ class _Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class _Frame:
+    """What stands around answers; neighbours are joined and tokenised as one."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class _End:
     """EOS, supervised or not."""
 
     loss: bool
 
 
-_Piece = Text | Image | _End
+_Piece = Text | Image | _Frame | _End
 
 
 def _turns(segments: tuple[Segment, ...]) -> list[_Turn]:
@@ -159,8 +166,9 @@ def _turns(segments: tuple[Segment, ...]) -> list[_Turn]:
 class PromptEncoder:
     """Turns documents into token ids, labels and image slots.
 
-    Each text piece is tokenised apart and labelled by the segment it comes from, so no label
-    depends on counting tokens again. Markup such as ``</s>`` inside a document's text is text, not
+    Each text segment is tokenised apart and labelled as the segment says, so no label depends on
+    counting tokens again; only a question and the fixed strings around it, none of them supervised,
+    are tokenised as one. Markup such as ``</s>`` inside a document's text is text, not
     a special token, and a literal ``<image>`` becomes ``<IMAGE>``.
 
     Args:
@@ -285,7 +293,16 @@ class PromptEncoder:
         if self._bos is not None:
             tokens.append(self._bos)
             labels.append(IGNORE)
-        for piece in pieces:
+        frame = ""
+        for piece in [*pieces, None]:
+            if isinstance(piece, _Frame):
+                frame += piece.text
+                continue
+            if frame:
+                ids = self.text(frame)
+                tokens.extend(ids)
+                labels.extend((IGNORE,) * len(ids))
+                frame = ""
             if isinstance(piece, Text):
                 ids = self.text(piece.text)
                 tokens.extend(ids)
@@ -295,7 +312,7 @@ class PromptEncoder:
                 tokens.extend((IMAGE_TOKEN,) * count)
                 labels.extend((IGNORE,) * count)
                 images.append(piece.data)
-            else:
+            elif piece is not None:
                 tokens.append(self._eos)
                 labels.append(self._eos if piece.loss else IGNORE)
         if labels:
@@ -328,46 +345,44 @@ def _pieces(document: Document, style: Style, opened: bool) -> Iterator[_Piece]:
     if all(isinstance(s, Image) or not s.role for s in segments) and not style.drop_user:
         yield from segments
         return
-    if style.system:
-        yield Text(style.system, loss=False)
+    yield _Frame(style.system)
     turns = _turns(segments)
-    spoken = False
     for number, turn in enumerate(turns):
-        last = number == len(turns) - 1
+        left_open = opened and number == len(turns) - 1
         if turn.role == "user":
-            yield from _user(turn, style, spoken)
-            if last and opened:
-                yield Text(style.assistant_prefix, loss=False)
+            yield from _user(turn, style, first=number == 0)
+            if left_open:
+                yield _Frame(style.assistant_prefix)
         elif turn.role == "assistant":
-            yield from _assistant(turn, style, closed=not (last and opened))
+            yield from _assistant(turn, style, left_open)
         else:
-            yield from turn.segments
-            if style.drop_user and not (last and opened):
-                yield Text(style.assistant_suffix, _loss(turn))
-        spoken = True
+            for segment in turn.segments:
+                yield segment
+                if isinstance(segment, Text) and style.drop_user:
+                    yield Text(style.assistant_suffix, segment.loss)
 
 
-def _user(turn: _Turn, style: Style, spoken: bool) -> Iterator[_Piece]:
+def _user(turn: _Turn, style: Style, first: bool) -> Iterator[_Piece]:
     pictures = [s for s in turn.segments if isinstance(s, Image)]
     if style.drop_user:
         yield from pictures
         return
-    if style.turn_gap and spoken:
-        yield Text(style.turn_gap, loss=False)
+    if not first:
+        yield _Frame(style.turn_gap)
     if style.image_first:
         yield from pictures
-    yield Text(style.user_prefix, loss=False)
+    yield _Frame(style.user_prefix)
     for segment in turn.segments:
         if isinstance(segment, Text):
-            yield segment
+            yield segment if segment.loss else _Frame(segment.text)
         elif not style.image_first:
             yield segment
-            yield Text(style.image_suffix, loss=False)
-    yield Text(style.user_suffix, loss=False)
+            yield _Frame(style.image_suffix)
+    yield _Frame(style.user_suffix)
 
 
-def _assistant(turn: _Turn, style: Style, closed: bool) -> Iterator[_Piece]:
-    yield Text(style.assistant_prefix, loss=False)
+def _assistant(turn: _Turn, style: Style, left_open: bool) -> Iterator[_Piece]:
+    yield _Frame(style.assistant_prefix)
     space = style.answer_space
     for segment in turn.segments:
         if isinstance(segment, Text):
@@ -375,7 +390,7 @@ def _assistant(turn: _Turn, style: Style, closed: bool) -> Iterator[_Piece]:
             space = ""
         else:
             yield segment
-    if closed:
+    if not left_open:
         yield Text(style.assistant_suffix, _loss(turn))
         if style.close_turns:
             yield _End(_loss(turn))

@@ -1,14 +1,17 @@
-"""The data engine's state as JSON: an allow-list of plain types, no pickle."""
+"""Nested plain values as JSON and back: an allow-list of types, no pickle."""
 
 import base64
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-from megatron.energon.flavors.webdataset.sample_loader import SliceState
-from megatron.energon.state import FlexState
 
+def to_json(value: Any, records: Mapping[str, type]) -> Any:
+    """JSON form of nested plain values.
 
-def to_json(value: Any) -> Any:
-    """JSON form of a state of nested plain values.
+    Args:
+        value: None, bool, int, float, str, bytes, list, tuple, dict with text keys, or a record.
+        records: dataclasses that may occur, by the name they are written under.
 
     Raises:
         TypeError: a type outside the allow-list.
@@ -16,20 +19,22 @@ def to_json(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list):
-        return [to_json(item) for item in value]
+        return [to_json(item, records) for item in value]
     if isinstance(value, tuple):
-        return {"tuple": [to_json(item) for item in value]}
+        return {"tuple": [to_json(item, records) for item in value]}
     if isinstance(value, bytes):
         return {"bytes": base64.b64encode(value).decode("ascii")}
     if isinstance(value, dict):
-        return {"dict": {str(name): to_json(item) for name, item in value.items()}}
-    if isinstance(value, SliceState):
-        return {"slice": [value.index, value.current]}
+        return {"dict": {str(name): to_json(item, records) for name, item in value.items()}}
+    for name, record in records.items():
+        if type(value) is record:
+            fields = [f.name for f in dataclasses.fields(record)]
+            return {name: [to_json(getattr(value, f), records) for f in fields]}
     raise TypeError(f"a data state holds {type(value).__name__}, which has no JSON form")
 
 
-def from_json(value: Any) -> Any:
-    """The state that ``to_json`` wrote.
+def from_json(value: Any, records: Mapping[str, type]) -> Any:
+    """The values that ``to_json`` wrote.
 
     Raises:
         TypeError: not such a form.
@@ -37,15 +42,17 @@ def from_json(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list):
-        return [from_json(item) for item in value]
+        return [from_json(item, records) for item in value]
     if isinstance(value, dict) and len(value) == 1:
         ((kind, inner),) = value.items()
         if kind == "tuple":
-            return tuple(from_json(item) for item in inner)
+            return tuple(from_json(item, records) for item in inner)
         if kind == "bytes":
             return base64.b64decode(inner, validate=True)
         if kind == "dict":
-            return FlexState({name: from_json(item) for name, item in inner.items()})
-        if kind == "slice":
-            return SliceState(index=int(inner[0]), current=int(inner[1]))
+            return {name: from_json(item, records) for name, item in inner.items()}
+        if kind in records:
+            fields = [f.name for f in dataclasses.fields(records[kind])]
+            values = [from_json(item, records) for item in inner]
+            return records[kind](**dict(zip(fields, values, strict=True)))
     raise TypeError("not a data state")

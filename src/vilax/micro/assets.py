@@ -81,6 +81,7 @@ def checksums(folder: Path | None = None) -> dict[str, str]:
 
     Raises:
         AssetError: a file is missing or was altered.
+
     """
     folder = folder or _folder()
     sources = json.loads((folder / "SOURCES.json").read_text(encoding="utf-8"))
@@ -108,6 +109,7 @@ def load_concepts(count: int | None = None) -> tuple[Concept, ...]:
 
     Raises:
         ConfigError: fewer concepts are packaged than asked for.
+
     """
     checksums()
     rows: list[dict[str, Any]] = json.loads(
@@ -170,6 +172,7 @@ def drawing(style: str, concept: Concept, side: int = SIDE) -> Image.Image:
     Raises:
         ConfigError: no such style.
         AssetError: the drawing is missing.
+
     """
     if style == EVALUATION_STYLE:
         return _openmoji(concept, side)

@@ -11,8 +11,8 @@ import PIL
 from filelock import FileLock
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from vilax.artifacts.identity import identity, science_dump
+
 from vilax.config.errors import ConfigError, unknown
 from vilax.config.locate import cache_dir
 from vilax.config.schema.data import MicroWorld
@@ -64,6 +64,7 @@ def path(world: MicroWorld, name: str) -> Path:
 
     Raises:
         ConfigError: no such corpus, or more concepts than are packaged.
+
     """
     if name not in NAMES:
         raise unknown("corpus of the micro world", name, NAMES)
@@ -87,6 +88,7 @@ def build(world: MicroWorld, folder: Path) -> None:
 
     Raises:
         ConfigError: more concepts than are packaged, or ``folder`` holds something else.
+
     """
     if (folder / MANIFEST).is_file():
         return

@@ -19,8 +19,8 @@ from vilax.micro.language import (
 )
 from vilax.micro.views import View
 
-PAGE_PICTURES = (3, 8)
-"""Fewest and most pictures of a page."""
+PAGE_PICTURES = (3, 6)
+"""Fewest and most pictures of a page; the MMC4 reader takes no more than six."""
 CONSISTENT = 0.8
 """Share of sentences of a page about one kind that keep to the page's style."""
 MATCHED, UNMATCHED = 0.3, 0.1
@@ -127,8 +127,8 @@ def instructions(world: MicroWorld, concepts: Sequence[Concept]) -> Iterator[dic
     rng = random.Random(f"instructions {world.seed}")
     for number in range(world.instructions):
         concept = rng.choice(concepts)
-        asked = rng.choice((*SEEN_RELATIONS, "caption"))
-        if asked == "caption":
+        asked = rng.choice((*SEEN_RELATIONS, None))
+        if asked is None:
             question = rng.choice(CAPTION_REQUESTS)
             answer = fill(rng.choice(CAPTION_STYLES), concept)
         else:

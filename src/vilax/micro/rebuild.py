@@ -53,6 +53,7 @@ def read_selection(path: Path) -> list[Choice]:
     Raises:
         ConfigError: a word is not lower-case ASCII, is used twice as a name, or is used for two
             sorts of things (name, keyword, kind, group).
+
     """
     kind, group, choices, groups = "", "", [], {}
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -109,6 +110,7 @@ def pack(folder: Path, codes: list[str]) -> bytes:
     Args:
         folder: the PNG files of one style.
         codes: the drawings to take.
+
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -154,6 +156,7 @@ def rebuild(node_modules: Path, folder: Path) -> int:
 
     Raises:
         ConfigError: a package, label or drawing is missing.
+
     """
     labels: dict[str, dict[str, Any]] = {
         entry["label"]: entry

@@ -21,6 +21,7 @@ def build_tokenizer() -> "PreTrainedTokenizerFast":
 
     Returns:
         A tokenizer that ``save_pretrained`` writes as an ordinary Hugging Face folder.
+
     """
     from tokenizers import Regex, Tokenizer
     from tokenizers.models import WordLevel
@@ -34,7 +35,7 @@ def build_tokenizer() -> "PreTrainedTokenizerFast":
     tokenizer.pre_tokenizer = Sequence(
         [WhitespaceSplit(), Split(Regex(r"->|\w+|[^\w\s]"), "isolated")]
     )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=EOS,

@@ -120,6 +120,7 @@ def draw_view(view: View, seed: int, size: int) -> Image.Image:
 
     Returns:
         An RGB picture.
+
     """
     rng = random.Random(f"view {seed} {view.concept.code} {view.style} {view.number}")
     scale = 0.9 if view.number == 0 else rng.uniform(0.6, 1.0)
@@ -152,6 +153,7 @@ def draw_test_picture(concept: Concept, number: int, size: int) -> Image.Image:
 
     Returns:
         An RGB picture.
+
     """
     rng = random.Random(f"test picture {concept.code} {number}")
     side = max(8, round((0.9 if number == 0 else rng.uniform(0.7, 0.95)) * size))
@@ -198,6 +200,7 @@ def write_views(
         size: pixels to a side.
         workers: processes that draw.
         advance: called with the number of views newly written.
+
     """
     chunks = [views[i : i + 64] for i in range(0, len(views), 64)]
     if workers == 1 or len(views) <= FEW:

@@ -53,6 +53,7 @@ def write_pairs(folder: Path, pairs: Iterable[tuple[str, str]], views: Path) -> 
 
     Returns:
         The number of pairs.
+
     """
     folder.mkdir(parents=True, exist_ok=True)
     loaded: dict[str, bytes] = {}

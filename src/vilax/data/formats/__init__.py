@@ -1,6 +1,7 @@
 """On-disk formats: one file each, told apart by content."""
 
-from collections.abc import Callable, Sequence
+import gzip
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,9 @@ from typing import Any
 from vilax.config.errors import ConfigError, unknown
 from vilax.config.schema.data import Format
 from vilax.data.formats.coyo import CoyoReader
-from vilax.data.formats.files import BadSample, Reader
+from vilax.data.formats.files import BadSample, Reader, parse
 from vilax.data.formats.flan import FlanReader, parquet_module
-from vilax.data.formats.llava import LlavaReader
+from vilax.data.formats.llava import LlavaReader, first_elements
 from vilax.data.formats.mmc4 import Mmc4Reader
 from vilax.data.formats.text import TextReader
 
@@ -38,7 +39,7 @@ _EXPECTED = (
 )
 
 _LOOKED_AT = 20
-_SNIFFED = 1 << 16
+_SNIFFED = 1 << 10
 
 
 def open_corpus(name: str, path: Path, format: Format = "auto") -> Reader:
@@ -80,7 +81,7 @@ def _look(name: str, path: Path) -> tuple[Format, list[Path]]:
     if not path.exists():
         raise ConfigError(f"{where} does not exist; expected a file or folder")
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    for suffixes in ((".jsonl", ".jsonl.gz"), (".parquet",), (".tar",), (".json",)):
+    for suffixes in ((".jsonl", ".jsonl.gz"), (".parquet",), (".json",), (".tar",)):
         some = [file for file in files if file.name.endswith(suffixes) and file.is_file()]
         if suffixes == (".json",):
             some = [file for file in some if _opens_array(file)]
@@ -116,16 +117,15 @@ def _opens_array(file: Path) -> bool:
         return opened.read(_SNIFFED).lstrip().startswith(b"[")
 
 
-def _first_records(file: Path) -> list[dict[str, Any]]:
+def _first_records(file: Path) -> Iterator[dict[str, Any]]:
     """Some whole objects from a file's beginning; broken ones are left out."""
     if file.suffix == ".json":
-        rows: Any = LlavaReader("", [file])._rows
+        raw = first_elements(file, _LOOKED_AT)
     else:
-        rows = TextReader("", [file])._lines
-    records = []
-    for index in range(min(len(rows), _LOOKED_AT)):
+        with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as opened:
+            raw = list(islice(opened, _LOOKED_AT))
+    for line in raw:
         try:
-            records.append(rows.record(index))
+            yield parse(file.name, line)
         except BadSample:
             continue
-    return records

@@ -25,7 +25,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 class CoyoReader:
-    """A picture and its supervised caption per key; consecutive files of one key belong together."""
+    """A picture and its supervised caption per key; neighbouring files of one key are a pair."""
 
     def __init__(self, name: str, files: Sequence[Path]) -> None:
         self.name = name
@@ -36,7 +36,7 @@ class CoyoReader:
             self._index(number, path, rows)
         self._rows = np.frombuffer(rows, dtype=np.int64).reshape(-1, 5) if rows else None
 
-    def _index(self, number: int, path: Path, rows: array[int]) -> None:
+    def _index(self, number: int, path: Path, rows: "array[int]") -> None:
         key = ""
         group: dict[str, Member] = {}
         for member in members(path):
@@ -50,9 +50,7 @@ class CoyoReader:
                 group[extension] = member
         self._close(number, key, group, rows)
 
-    def _close(
-        self, number: int, key: str, group: dict[str, Member], rows: array[int]
-    ) -> None:
+    def _close(self, number: int, key: str, group: dict[str, Member], rows: "array[int]") -> None:
         if not group:
             return
         named = f"{self._files.paths[number].name}/{key}"
@@ -68,7 +66,7 @@ class CoyoReader:
         else:
             rows.extend((number, picture.offset, picture.size, text.offset, text.size))
 
-    def _fault(self, key: str, reason: str, rows: array[int]) -> None:
+    def _fault(self, key: str, reason: str, rows: "array[int]") -> None:
         self._faults[len(rows) // 5] = (key, reason)
         rows.extend((0, 0, 0, 0, 0))
 

@@ -92,7 +92,7 @@ def _open_plain(path: Path) -> BinaryIO:
     plain = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
     with gzip.open(path, "rb") as packed:
         shutil.copyfileobj(packed, plain, SCANNED_BLOCK)
-    return plain  # type: ignore[return-value]
+    return plain
 
 
 class Lines:
@@ -127,13 +127,13 @@ class Lines:
         return parse(self.key(index), self.files.read(self.file_of(index), start, size))
 
 
-def _joined(parts: list[Int64[np.ndarray, "_"]]) -> Int64[np.ndarray, "n"]:
+def _joined(parts: list[Int64[np.ndarray, " n"]]) -> Int64[np.ndarray, " n"]:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
-def _line_ranges(path: Path) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "n"]]:
+def _line_ranges(path: Path) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
     """Start and size of each non-empty line of a file."""
-    ends: list[Int64[np.ndarray, "_"]] = []
+    ends: list[Int64[np.ndarray, " n"]] = []
     base = 0
     with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         while block := file.read(SCANNED_BLOCK):

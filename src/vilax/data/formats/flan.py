@@ -1,4 +1,4 @@
-"""FLAN-style text instructions: ``inputs`` and ``targets``, as parquet or JSONL (Open-Orca/FLAN)."""
+"""Text instructions: ``inputs`` and ``targets`` as parquet (Open-Orca/FLAN) or JSONL."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ def parquet_module(path: Path) -> Any:
         ConfigError: pyarrow is not installed.
     """
     try:
-        import pyarrow.parquet as parquet
+        from pyarrow import parquet
     except ImportError as error:
         raise ConfigError(
             f"{path.name}: reading parquet needs pyarrow; install it, or give the rows as JSONL"

@@ -3,7 +3,8 @@
 import json
 import mmap
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ _NEXT = re.compile(rb"\}\s*,\s*\{")
 class LlavaReader:
     """A conversation per object; answers are supervised.
 
-    A single picture stands before its question; of several, each stands at its placeholder. An
-    object without ``image`` is text. Pictures lie below the file's folder, or its ``images``.
+    A single picture stands before its question; of several, each stands at its placeholder; without
+    placeholders they open the conversation. An object without ``image`` is text. Pictures lie below
+    the file's folder, or its ``images``.
     """
 
     def __init__(self, name: str, files: Sequence[Path]) -> None:
@@ -50,14 +52,13 @@ class LlavaReader:
         named = [] if names is None else names if isinstance(names, list) else [names]
         turns = _conversation(key, record)
         marked = sum(text.count(PLACEHOLDER) for role, text in turns if role == "human")
-        if marked != len(named) and (marked or not turns):
+        if marked not in (0, len(named)):
             raise BadSample(key, f"{marked} placeholders for {len(named)} pictures")
-        pictures = [Image(self._picture(key, name)) for name in named]
-        segments: list[Segment] = list(pictures) if len(pictures) == 1 or not marked else []
-        waiting = iter(() if segments else pictures)
+        pictures = iter([Image(self._picture(key, name)) for name in named])
+        segments: list[Segment] = [] if marked else list(pictures)
         for role, text in turns:
             if role == "human":
-                segments += _question(text, waiting if not segments or marked > 1 else iter(()))
+                segments += _question(text, pictures, alone=len(named) == 1)
             else:
                 segments.append(Text(text, role="assistant"))
         return Document(key, self.name, tuple(segments))
@@ -73,7 +74,7 @@ class LlavaReader:
         raise BadSample(key, f"picture {name!r} is missing")
 
     def fingerprint(self) -> str:
-        """Hash of the files, and of names and sizes of the pictures beside them."""
+        """Hash of the files, and of names and sizes of the pictures in ``images``."""
         return fingerprint("llava", self._rows.files.paths, self._root / "images")
 
 
@@ -95,13 +96,16 @@ def _conversation(key: str, record: dict[str, Any]) -> list[tuple[str, str]]:
     return turns
 
 
-def _question(text: str, pictures: Any) -> list[Segment]:
+def _question(text: str, pictures: Iterator[Image], alone: bool) -> list[Segment]:
+    """A user's turn; a picture that is alone comes first."""
     segments: list[Segment] = []
     for number, piece in enumerate(text.split(PLACEHOLDER)):
-        if number and (picture := next(pictures, None)) is not None:
-            segments.append(picture)
+        if number:
+            segments.append(next(pictures))
         if stripped := piece.strip():
             segments.append(Text(stripped, loss=False, role="user"))
+    if alone:
+        segments.sort(key=lambda segment: isinstance(segment, Text))
     if not segments or isinstance(segments[-1], Image):
         # Without a user's text after it, a picture would belong to the answer.
         segments.append(Text("", loss=False, role="user"))
@@ -129,38 +133,42 @@ class _ArrayElements:
         return parse(self.key(index), self.files.read(number, start, size))
 
 
-def _elements(path: Path) -> list[tuple[int, int]]:
+def _elements(path: Path) -> Iterator[tuple[int, int]]:
     """Start and size of each element of a JSON array.
 
     A broken element ends where the next object seems to begin.
     """
-    places: list[tuple[int, int]] = []
     decoder = json.JSONDecoder()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        position = data.find(b"[") + 1
-        total = len(data)
-        window, base = "", 0
+        position, total = data.find(b"[") + 1, len(data)
+        base, window = 0, ""
         while True:
             gap = _BETWEEN.match(data, position)
             position = gap.end() if gap is not None else position
             if position >= total or data[position] == ord("]"):
-                return places
+                return
             size = _WINDOW
             while True:
-                if position - base + size // 2 > len(window) and base + len(window) < total:
-                    # Latin-1 keeps one character per byte, so that indexes are byte offsets.
-                    window, base = data[position : position + size].decode("latin-1"), position
                 try:
-                    _, end = decoder.raw_decode(window, position - base)
-                    end += base
+                    end = base + decoder.raw_decode(window, position - base)[1]
                     break
-                except ValueError:
-                    if base + len(window) < total and size < total:
-                        size *= 2
-                        window, base = data[position : position + size].decode("latin-1"), position
-                        continue
-                    following = _NEXT.search(data, position)
-                    end = following.start() + 1 if following is not None else total
-                    break
-            places.append((position, end - position))
+                except (ValueError, IndexError):
+                    if window and base == position and (base + len(window) == total):
+                        following = _NEXT.search(data, position)
+                        end = following.start() + 1 if following is not None else total
+                        break
+                # Latin-1 keeps one character per byte, so that indexes are byte offsets.
+                base, window = position, data[position : position + size].decode("latin-1")
+                size *= 2
+            yield position, end - position
             position = end
+
+
+def first_elements(path: Path, count: int) -> list[bytes]:
+    """The first elements of a JSON array, as they are written."""
+    with path.open("rb") as file:
+        found = []
+        for start, size in islice(_elements(path), count):
+            file.seek(start)
+            found.append(file.read(size))
+        return found

@@ -1,0 +1,1 @@
+"""Configuration: the typed schema, composition from YAML, and messages that name the mistake."""

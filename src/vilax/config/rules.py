@@ -1,0 +1,110 @@
+"""Pairs of settings that cannot go together, found before any weight is loaded."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from vilax.config.errors import ConfigError, unknown
+from vilax.config.schema.model import (
+    DownsampleProjector,
+    MlpDownsampleProjector,
+    ScratchLlm,
+    TransformerProjector,
+)
+from vilax.config.schema.run import Run
+from vilax.config.schema.stage import Stage
+
+
+def check_rules(run: Run) -> None:
+    """Refuse the first impossible pair.
+
+    Raises:
+        ConfigError: naming both keys, their values and what would fit.
+    """
+    for message in _model(run):
+        raise ConfigError(message)
+    if run.until is not None and run.until not in run.order:
+        raise unknown("stage in until", run.until, run.order)
+    if run.trainer.strategy == "single" and run.trainer.devices * run.trainer.nodes > 1:
+        raise ConfigError(
+            f"trainer.devices={run.trainer.devices} with trainer.strategy=single:"
+            " expected 1, or trainer=ddp or trainer=fsdp"
+        )
+    for name in run.order:
+        for message in _stage(run, name, run.stages[name]):
+            raise ConfigError(message)
+
+
+def _model(run: Run) -> Iterator[str]:
+    llm, encoder, projector = run.llm, run.encoder, run.projector
+    if isinstance(llm, ScratchLlm) and llm.hidden_size % llm.num_attention_heads:
+        yield (
+            f"llm.hidden_size={llm.hidden_size} with llm.num_attention_heads="
+            f"{llm.num_attention_heads}: expected a width that the heads divide"
+        )
+    if encoder.class_token and encoder.grid is not None:
+        yield (
+            f"encoder.class_token=true with encoder.grid={encoder.grid}:"
+            " a pooled grid has no class token; set one of them to its default"
+        )
+    if isinstance(projector, DownsampleProjector | MlpDownsampleProjector):
+        if encoder.grid is not None and projector.factor > encoder.grid:
+            yield (
+                f"projector.factor={projector.factor} with encoder.grid={encoder.grid}:"
+                " expected a factor of at most the grid's side"
+            )
+        if encoder.class_token:
+            yield (
+                f"projector.kind={projector.kind} with encoder.class_token=true:"
+                " neighbours are joined on a grid, in which a class token has no place"
+            )
+    if (
+        isinstance(projector, TransformerProjector)
+        and projector.width is not None
+        and projector.width % projector.heads
+    ):
+        yield (
+            f"projector.width={projector.width} with projector.heads={projector.heads}:"
+            " expected a width that the heads divide"
+        )
+
+
+def _stage(run: Run, name: str, stage: Stage) -> Iterator[str]:
+    where = f"stages.{name}"
+    trained = [p for p in ("encoder", "projector", "llm") if getattr(stage.freeze, p).mode != "frozen"]
+    if not trained:
+        yield f"{where}.freeze trains nothing: expected at least one part trained or adapted"
+    for part in trained:
+        if part not in stage.parts:
+            yield (
+                f"{where}.freeze.{part}.mode={getattr(stage.freeze, part).mode} but"
+                f" {where}.parts={list(stage.parts)} has no {part}"
+            )
+    if ("encoder" in stage.parts) != ("projector" in stage.parts) or "llm" not in stage.parts:
+        yield (
+            f"{where}.parts={list(stage.parts)}: expected [llm] for a text-only stage,"
+            " or [encoder, projector, llm]"
+        )
+    if stage.batch % stage.blend.streams:
+        yield (
+            f"{where}.batch={stage.batch} with {where}.blend.streams={stage.blend.streams}:"
+            " expected a multiple"
+        )
+    world = run.trainer.devices * run.trainer.nodes
+    if stage.blend.streams % world:
+        yield (
+            f"{where}.blend.streams={stage.blend.streams} with {world} processes:"
+            " expected a multiple, so that every rank owns equally many streams"
+        )
+    if not stage.blend.corpora:
+        yield f"{where}.blend.corpora is empty: expected at least one corpus with a weight"
+    for corpus, weight in stage.blend.corpora.items():
+        if weight <= 0:
+            yield f"{where}.blend.corpora.{corpus}={weight}: expected a weight above 0"
+        if corpus not in run.corpora and not Path(corpus).expanduser().exists():
+            error = unknown("corpus", corpus, run.corpora)
+            yield f"{where}.blend.corpora: {error} (or a path that exists)"
+    if isinstance(run.llm, ScratchLlm) and stage.length > run.llm.max_position_embeddings:
+        yield (
+            f"{where}.length={stage.length} with llm.max_position_embeddings="
+            f"{run.llm.max_position_embeddings}: expected at most that"
+        )

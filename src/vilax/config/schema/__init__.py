@@ -1,0 +1,1 @@
+"""The schema is the documentation: each key typed, defaulted and commented."""
