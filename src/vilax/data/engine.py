@@ -56,8 +56,8 @@ class _Sample:
 class _Place:
     """A reader for energon that hands out places instead of documents.
 
-    Documents are read after the shuffle buffer, which so holds (corpus, index) pairs: it stays small,
-    and restoring it reads nothing.
+    Documents are read behind the shuffle buffer, which so holds (corpus, index) pairs: it stays
+    small, and restoring it reads nothing.
     """
 
     def __init__(self, corpus: str, length: int) -> None:
@@ -125,7 +125,7 @@ class _Packing(PackingDataset):  # type: ignore[misc]
 
     def _select(self, samples: list[_Sample]) -> list[list[_Sample]]:
         rows = self._encoder.select_samples_to_pack(samples)
-        # The oldest sample's row is the first; that it always leaves keeps any from waiting forever.
+        # The oldest sample is in the first row: as that one always leaves, none waits forever.
         if len(rows) > 1:
             fill = [sum(len(s.payload.tokens) for s in row) for row in rows[1:]]
             if min(fill) < self._encoder.intake.length:

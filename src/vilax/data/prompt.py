@@ -2,17 +2,18 @@
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Int64
 
-from vilax.config.errors import ConfigError, unknown
+from vilax.config.errors import ConfigError
 from vilax.config.schema.data import Template
-from vilax.data.document import Document, Image, Segment, Text
+from vilax.data.document import Document, Image, Text
+from vilax.data.templates import End, Frame, Piece, find_style, pieces
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -46,121 +47,6 @@ class Encoded:
     tokens: Int64[np.ndarray, " n"]
     labels: Int64[np.ndarray, " n"]
     images: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """The fixed strings of a template; none is supervised but what closes an assistant's turn.
-
-    Attributes:
-        system: opens the document.
-        user_prefix: before a user's turn.
-        user_suffix: after it.
-        assistant_prefix: before an answer; a prompt ends with it.
-        assistant_suffix: after an answer.
-        answer_space: put before an answer and tokenised with it, so that a prompt that ends with
-            ``assistant_prefix`` continues with the tokens seen in training.
-        turn_gap: before each user's turn but the first.
-        image_suffix: after each image of a user's turn.
-        image_first: images of a user's turn stand before ``user_prefix``.
-        drop_user: user texts are thrown away, their images kept.
-        close_turns: every answer ends with EOS, not the document's last alone.
-    """
-
-    system: str = ""
-    user_prefix: str = ""
-    user_suffix: str = ""
-    assistant_prefix: str = ""
-    assistant_suffix: str = ""
-    answer_space: str = ""
-    turn_gap: str = ""
-    image_suffix: str = ""
-    image_first: bool = False
-    drop_user: bool = False
-    close_turns: bool = False
-
-
-_VICUNA = Style(
-    user_prefix="USER: ",
-    user_suffix=" ",
-    assistant_prefix="ASSISTANT:",
-    answer_space=" ",
-    image_suffix="\n",
-    close_turns=True,
-)
-
-_VICUNA_SYSTEM = (
-    "A chat between a curious user and an artificial intelligence assistant. "
-    "The assistant gives helpful, detailed, and polite answers to the user's questions. "
-)
-
-STYLES: dict[Template, Style] = {
-    "raw": Style(answer_space=" ", turn_gap=" "),
-    "plain": Style(assistant_suffix="\n", drop_user=True),
-    "qa": Style(
-        user_prefix="question : ",
-        user_suffix=" ",
-        assistant_prefix="answer :",
-        answer_space=" ",
-        turn_gap=" ",
-        image_first=True,
-    ),
-    "vicuna_v1": Style(
-        system=_VICUNA_SYSTEM,
-        user_prefix=_VICUNA.user_prefix,
-        user_suffix=_VICUNA.user_suffix,
-        assistant_prefix=_VICUNA.assistant_prefix,
-        answer_space=_VICUNA.answer_space,
-        image_suffix=_VICUNA.image_suffix,
-        close_turns=True,
-    ),
-    "vicuna_v1_nosys": _VICUNA,
-}
-"""Template by name. Shapes of ``plain`` and ``vicuna_v1``: LLaVA's conversation.py."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    role: Literal["", "user", "assistant"]
-    segments: list[Segment]
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """What stands around answers; neighbours are joined and tokenised as one."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """EOS, supervised or not."""
-
-    loss: bool
-
-
-_Piece = Text | Image | _Frame | _End
-
-
-def _turns(segments: tuple[Segment, ...]) -> list[_Turn]:
-    """Group segments into turns; images wait for the text that follows them."""
-    turns: list[_Turn] = []
-    waiting: list[Segment] = []
-    for segment in segments:
-        waiting.append(segment)
-        if isinstance(segment, Image):
-            continue
-        if turns and turns[-1].role == segment.role:
-            turns[-1].segments.extend(waiting)
-        else:
-            turns.append(_Turn(segment.role, waiting))
-        waiting = []
-    if waiting:
-        if turns and turns[-1].role != "assistant":
-            turns[-1].segments.extend(waiting)
-        else:
-            turns.append(_Turn("user" if turns else "", waiting))
-    return turns
 
 
 class PromptEncoder:
@@ -248,7 +134,7 @@ class PromptEncoder:
         Raises:
             ConfigError: no such template.
         """
-        space = "" if template == "raw" else _style(template).answer_space
+        space = "" if template == "raw" else find_style(template).answer_space
         return self.text(space + text)
 
     def document(self, document: Document, template: Template = "raw") -> Encoded:
@@ -260,12 +146,12 @@ class PromptEncoder:
         Raises:
             ConfigError: no such template.
         """
-        style = _style(template)
-        pieces = list(_pieces(document, style, opened=False))
+        style = find_style(template)
+        parts = list(pieces(document, style, opened=False))
         texts = [s.loss for s in document.segments if isinstance(s, Text)]
-        if not pieces or not isinstance(pieces[-1], _End):
-            pieces.append(_End(bool(texts) and texts[-1]))
-        return self._assemble(document, pieces)
+        if not parts or not isinstance(parts[-1], End):
+            parts.append(End(bool(texts) and texts[-1]))
+        return self._assemble(document, parts)
 
     def prompt(self, document: Document, template: Template = "raw") -> Encoded:
         """A prompt to be continued: no EOS at its end, an answer opened if a user spoke last.
@@ -276,8 +162,8 @@ class PromptEncoder:
         Raises:
             ConfigError: no such template.
         """
-        pieces = list(_pieces(document, _style(template), opened=True))
-        encoded = self._assemble(document, pieces)
+        parts = list(pieces(document, find_style(template), opened=True))
+        encoded = self._assemble(document, parts)
         return Encoded(
             encoded.key,
             encoded.corpus,
@@ -286,7 +172,7 @@ class PromptEncoder:
             encoded.images,
         )
 
-    def _assemble(self, document: Document, pieces: list[_Piece]) -> Encoded:
+    def _assemble(self, document: Document, parts: list[Piece]) -> Encoded:
         tokens: list[int] = []
         labels: list[int] = []
         images: list[bytes] = []
@@ -294,8 +180,8 @@ class PromptEncoder:
             tokens.append(self._bos)
             labels.append(IGNORE)
         frame = ""
-        for piece in [*pieces, None]:
-            if isinstance(piece, _Frame):
+        for piece in [*parts, None]:
+            if isinstance(piece, Frame):
                 frame += piece.text
                 continue
             if frame:
@@ -324,81 +210,6 @@ class PromptEncoder:
             np.array(labels, dtype=np.int64),
             tuple(images),
         )
-
-
-def _style(template: Template) -> Style:
-    style = STYLES.get(template)
-    if style is None:
-        raise unknown("template", template, STYLES)
-    return style
-
-
-def _pieces(document: Document, style: Style, opened: bool) -> Iterator[_Piece]:
-    """What a document becomes before it is tokenised.
-
-    Args:
-        document: the document.
-        style: its template.
-        opened: leave the last turn open for a continuation.
-    """
-    segments = document.segments
-    if all(isinstance(s, Image) or not s.role for s in segments) and not style.drop_user:
-        yield from segments
-        return
-    yield _Frame(style.system)
-    turns = _turns(segments)
-    for number, turn in enumerate(turns):
-        left_open = opened and number == len(turns) - 1
-        if turn.role == "user":
-            yield from _user(turn, style, first=number == 0)
-            if left_open:
-                yield _Frame(style.assistant_prefix)
-        elif turn.role == "assistant":
-            yield from _assistant(turn, style, left_open)
-        else:
-            for segment in turn.segments:
-                yield segment
-                if isinstance(segment, Text) and style.drop_user:
-                    yield Text(style.assistant_suffix, segment.loss)
-
-
-def _user(turn: _Turn, style: Style, first: bool) -> Iterator[_Piece]:
-    pictures = [s for s in turn.segments if isinstance(s, Image)]
-    if style.drop_user:
-        yield from pictures
-        return
-    if not first:
-        yield _Frame(style.turn_gap)
-    if style.image_first:
-        yield from pictures
-    yield _Frame(style.user_prefix)
-    for segment in turn.segments:
-        if isinstance(segment, Text):
-            yield segment if segment.loss else _Frame(segment.text)
-        elif not style.image_first:
-            yield segment
-            yield _Frame(style.image_suffix)
-    yield _Frame(style.user_suffix)
-
-
-def _assistant(turn: _Turn, style: Style, left_open: bool) -> Iterator[_Piece]:
-    yield _Frame(style.assistant_prefix)
-    space = style.answer_space
-    for segment in turn.segments:
-        if isinstance(segment, Text):
-            yield Text(space + segment.text, segment.loss)
-            space = ""
-        else:
-            yield segment
-    if not left_open:
-        yield Text(style.assistant_suffix, _loss(turn))
-        if style.close_turns:
-            yield _End(_loss(turn))
-
-
-def _loss(turn: _Turn) -> bool:
-    texts = [s.loss for s in turn.segments if isinstance(s, Text)]
-    return bool(texts) and texts[-1]
 
 
 def _text_encoder(tokenizer: "PreTrainedTokenizerBase") -> Callable[[str], tuple[int, ...]]:

@@ -1,8 +1,8 @@
-"""Rebuild the packaged data from npm packages that lie unpacked in a folder.
+r"""Rebuild the packaged data from npm packages that lie unpacked in a folder.
 
 Needed by nobody who only uses vilax. With npm at hand::
 
-    npm install --prefix /some/folder emoji-datasource-google@16.0.0 \\
+    npm install --prefix /some/folder emoji-datasource-google@16.0.0 \
         emoji-datasource-twitter@16.0.0 emojibase-data@17.0.0
     python -m vilax.micro.rebuild /some/folder/node_modules
 

@@ -106,7 +106,7 @@ def find_stage(run: Run, name: str) -> Entry | None:
         StaleSource: it was made by other source code than today's at equal version numbers.
     """
     store = Store(store_dir())
-    return store.find(
+    return store.find("stage",
         stage_identity(run, name), sources=sources_hash(SOURCES), trust=run.store.trust
     )
 

@@ -16,6 +16,7 @@ from vilax.data.formats.files import BadSample, Files, Lines, field, fingerprint
 PLACEHOLDER = "<image>"
 
 _WINDOW = 1 << 20
+_LONGEST = 1 << 26
 _BETWEEN = re.compile(rb"[\s,]*")
 _NEXT = re.compile(rb"\}\s*,\s*\{")
 
@@ -153,7 +154,7 @@ def _elements(path: Path) -> Iterator[tuple[int, int]]:
                     end = base + decoder.raw_decode(window, position - base)[1]
                     break
                 except (ValueError, IndexError):
-                    if window and base == position and (base + len(window) == total):
+                    if base == position and len(window) >= min(_LONGEST, total - base):
                         following = _NEXT.search(data, position)
                         end = following.start() + 1 if following is not None else total
                         break

@@ -1,0 +1,74 @@
+# Everything that a user types. Variables may be given behind the target: make test JOBS=4
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+SCALE ?= micro
+SEEDS ?= 0
+JOBS ?=
+FULL ?=
+COMPARISONS := $(patsubst experiments/%/comparison.yaml,%,$(wildcard experiments/*/comparison.yaml))
+CORE := $(filter freezing corpus joint_sft,$(COMPARISONS))
+ONLY ?= $(if $(FULL),$(COMPARISONS),$(CORE))
+
+comma := ,
+WANTED = $(subst $(comma), ,$(ONLY))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup reproduce-ablations report test test-gpu lint clean
+
+help: ## Print the targets
+	@echo "make TARGET [VARIABLE=value ...]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo "Variables of reproduce-ablations (default):"
+	@echo "  SCALE ($(SCALE))  SEEDS ($(SEEDS))  ONLY ($(subst $() ,$(comma),$(strip $(ONLY))))  FULL=1 runs all comparisons  JOBS (all cores)"
+
+# The stamp holds what .venv was made from. First line: interpreter and place; a .venv of other
+# ones, or one whose making was interrupted, is made anew. Second line: the locked versions.
+setup: ## Make .venv with the locked versions; nothing to do when it is up to date
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "vilax needs Python 3.11 or newer, and '$(PYTHON)' is not found" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("vilax needs Python 3.11 or newer, and $(PYTHON) is %d.%d: try make setup PYTHON=python3.11" % v[:2])'
+	@set -e; \
+	base=$$($(PYTHON) -c 'import os, sys; print(sys.version.split()[0], os.path.realpath(sys.base_prefix), os.getcwd())'); \
+	lock=$$($(PYTHON) -c 'import hashlib; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in ("pyproject.toml", "requirements.lock"))).hexdigest())'); \
+	stamp=$(VENV)/setup-stamp; \
+	if [ "$$(cat $$stamp 2>/dev/null)" = "$$base $$lock" ]; then exit 0; fi; \
+	case "$$(cat $$stamp 2>/dev/null)" in "$$base "*) ;; *) \
+	  echo "setup: making $(VENV); the first time takes a few minutes, mostly to fetch torch"; \
+	  $(PYTHON) -m venv --clear $(VENV) || { echo "setup: no venv module; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; };; \
+	esac; \
+	rm -f $$stamp; \
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet -r requirements.lock; \
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .; \
+	echo "$$base $$lock" > $$stamp.new; mv $$stamp.new $$stamp; \
+	echo "setup: done; the command is $(BIN)/vilax"
+
+reproduce-ablations: setup ## Train and judge the paper's comparisons; writes outputs/report/SCALE/report.html
+	@$(BIN)/vilax compare $(WANTED) --scale $(SCALE) --seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS))
+
+report: setup ## Write the report again from the stored results; trains nothing
+	@$(BIN)/vilax report $(WANTED) --scale $(SCALE) --seeds $(SEEDS)
+
+test: setup ## Run the tests, on all cores (JOBS=n: on n)
+	@$(BIN)/python -m pytest -n $(or $(JOBS),logical) --dist loadfile -q
+
+test-gpu: setup ## Run the tests that need a CUDA device
+	@$(BIN)/python -m pytest -m gpu -q
+
+lint: setup ## ruff, mypy --strict and codespell
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict src
+	@$(BIN)/codespell
+
+ifneq ($(wildcard benchmarks/*.py),)
+.PHONY: bench
+bench: setup ## Run the benchmarks
+	@set -e; for file in benchmarks/*.py; do $(BIN)/python "$$file"; done
+endif
+
+clean: ## Remove caches of the tools; .venv and outputs stay
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

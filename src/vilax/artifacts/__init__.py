@@ -1,0 +1,1 @@
+"""What runs leave behind: the stage store, manifests, checkpoints, run records."""

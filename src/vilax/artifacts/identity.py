@@ -1,0 +1,77 @@
+"""Identities: a hash over everything that determines a result, and nothing else."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from vilax.config.schema.base import Node
+
+VERSIONS: dict[str, int] = {
+    "encoder": 1,
+    "engine": 1,
+    "evaluation": 1,
+    "formats": 1,
+    "freeze": 1,
+    "llm": 1,
+    "loss": 1,
+    "optimisation": 1,
+    "packing": 1,
+    "projector": 1,
+    "prompt": 1,
+}
+"""Version of each component that shapes results; raised by hand when its results change."""
+
+
+def canonical(payload: Any) -> str:
+    """JSON with sorted keys and shortest floats: equal values give equal text.
+
+    Raises:
+        TypeError: the payload holds something that is not JSON, such as a path.
+    """
+    return json.dumps(payload, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def identity(payload: Mapping[str, Any]) -> str:
+    """The first 24 hex digits of the sha256 of the canonical JSON."""
+    return hashlib.sha256(canonical(payload).encode()).hexdigest()[:24]
+
+
+def science_dump(node: Node) -> dict[str, Any]:
+    """A configuration node as JSON without the keys that only change how a run executes."""
+    dumped: dict[str, Any] = {}
+    for name, field in type(node).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra.get("execution"):
+            continue
+        dumped[name] = _plain(getattr(node, name))
+    return dumped
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Node):
+        return science_dump(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+@cache
+def sources_hash(modules: Sequence[str]) -> str:
+    """sha256 over the source text of modules; a package counts with all that is in it."""
+    digest = hashlib.sha256()
+    for module in modules:
+        spec = find_spec(module)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(module)
+        origin = Path(spec.origin)
+        files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+        for file in files:
+            digest.update(f"{module}/{file.name}\n".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:24]

@@ -1,0 +1,60 @@
+"""A lock file that outlives no process: one whose holder is gone is taken over."""
+
+import json
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+
+class WorkLock:
+    """Exclusive right to make one result, on one machine or on a shared file system.
+
+    The operating system's own lock is released when its holder dies, however it dies, so that no
+    lock is ever stale on one machine. Beside it a note says who holds it.
+
+    Args:
+        path: the lock file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(str(path))
+        self._note = path.with_suffix(".holder.json")
+
+    def __enter__(self) -> "WorkLock":
+        told = False
+        while True:
+            try:
+                self._lock.acquire(timeout=0 if not told else 2)
+                break
+            except Timeout:
+                if not told:
+                    print(f"waiting for {self._holder()}", file=sys.stderr, flush=True)
+                told = True
+        process = psutil.Process()
+        note = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
+        self._note.write_text(json.dumps(note | {"started": process.create_time()}))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._note.unlink(missing_ok=True)
+        self._lock.release()
+
+    def _holder(self) -> str:
+        try:
+            note: dict[str, Any] = json.loads(self._note.read_text())
+        except (OSError, ValueError):
+            return f"another process to finish {self._note.stem.split('.')[0][:12]}"
+        return f"process {note['pid']} on {note['host']} to finish {self._note.stem.split('.')[0][:12]}"

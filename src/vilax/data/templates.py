@@ -1,0 +1,198 @@
+"""Templates: what stands around turns, and which of it is supervised."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vilax.config.errors import unknown
+from vilax.config.schema.data import Template
+from vilax.data.document import Document, Image, Role, Segment, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """The fixed strings of a template; none is supervised but what closes an assistant's turn.
+
+    Attributes:
+        system: opens the document.
+        user_prefix: before a user's turn.
+        user_suffix: after it.
+        assistant_prefix: before an answer; a prompt ends with it.
+        assistant_suffix: after an answer.
+        answer_space: put before an answer and tokenised with it, so that a prompt that ends with
+            ``assistant_prefix`` continues with the tokens seen in training.
+        turn_gap: before each user's turn but the first.
+        image_suffix: after each image of a user's turn.
+        image_first: images of a user's turn stand before ``user_prefix``.
+        drop_user: user texts are thrown away, their images kept.
+        close_turns: every answer ends with EOS, not the document's last alone.
+    """
+
+    system: str = ""
+    user_prefix: str = ""
+    user_suffix: str = ""
+    assistant_prefix: str = ""
+    assistant_suffix: str = ""
+    answer_space: str = ""
+    turn_gap: str = ""
+    image_suffix: str = ""
+    image_first: bool = False
+    drop_user: bool = False
+    close_turns: bool = False
+
+
+_VICUNA = Style(
+    user_prefix="USER: ",
+    user_suffix=" ",
+    assistant_prefix="ASSISTANT:",
+    answer_space=" ",
+    image_suffix="\n",
+    close_turns=True,
+)
+
+_VICUNA_SYSTEM = (
+    "A chat between a curious user and an artificial intelligence assistant. "
+    "The assistant gives helpful, detailed, and polite answers to the user's questions. "
+)
+
+STYLES: dict[Template, Style] = {
+    "raw": Style(answer_space=" ", turn_gap=" "),
+    "plain": Style(assistant_suffix="\n", drop_user=True),
+    "qa": Style(
+        user_prefix="question : ",
+        user_suffix=" ",
+        assistant_prefix="answer :",
+        answer_space=" ",
+        turn_gap=" ",
+        image_first=True,
+    ),
+    "vicuna_v1": Style(
+        system=_VICUNA_SYSTEM,
+        user_prefix=_VICUNA.user_prefix,
+        user_suffix=_VICUNA.user_suffix,
+        assistant_prefix=_VICUNA.assistant_prefix,
+        answer_space=_VICUNA.answer_space,
+        image_suffix=_VICUNA.image_suffix,
+        close_turns=True,
+    ),
+    "vicuna_v1_nosys": _VICUNA,
+}
+"""Template by name. Shapes of ``plain`` and ``vicuna_v1``: LLaVA's conversation.py."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    role: Role
+    segments: list[Segment]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around answers; neighbours are joined and tokenised as one."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """EOS, supervised or not."""
+
+    loss: bool
+
+
+Piece = Text | Image | Frame | End
+
+
+def _turns(segments: tuple[Segment, ...]) -> list[_Turn]:
+    """Group segments into turns; images wait for the text that follows them."""
+    turns: list[_Turn] = []
+    waiting: list[Segment] = []
+    for segment in segments:
+        waiting.append(segment)
+        if isinstance(segment, Image):
+            continue
+        if turns and turns[-1].role == segment.role:
+            turns[-1].segments.extend(waiting)
+        else:
+            turns.append(_Turn(segment.role, waiting))
+        waiting = []
+    if waiting:
+        if turns and turns[-1].role != "assistant":
+            turns[-1].segments.extend(waiting)
+        else:
+            turns.append(_Turn("user" if turns else "", waiting))
+    return turns
+
+
+def find_style(template: Template) -> Style:
+    style = STYLES.get(template)
+    if style is None:
+        raise unknown("template", template, STYLES)
+    return style
+
+
+def pieces(document: Document, style: Style, opened: bool) -> Iterator[Piece]:
+    """What a document becomes before it is tokenised.
+
+    Args:
+        document: the document.
+        style: its template.
+        opened: leave the last turn open for a continuation.
+    """
+    segments = document.segments
+    if all(isinstance(s, Image) or not s.role for s in segments) and not style.drop_user:
+        yield from segments
+        return
+    yield Frame(style.system)
+    turns = _turns(segments)
+    for number, turn in enumerate(turns):
+        left_open = opened and number == len(turns) - 1
+        if turn.role == "user":
+            yield from _user(turn, style, first=number == 0)
+            if left_open:
+                yield Frame(style.assistant_prefix)
+        elif turn.role == "assistant":
+            yield from _assistant(turn, style, left_open)
+        else:
+            for segment in turn.segments:
+                yield segment
+                if isinstance(segment, Text) and style.drop_user:
+                    yield Text(style.assistant_suffix, segment.loss)
+
+
+def _user(turn: _Turn, style: Style, first: bool) -> Iterator[Piece]:
+    pictures = [s for s in turn.segments if isinstance(s, Image)]
+    if style.drop_user:
+        yield from pictures
+        return
+    if not first:
+        yield Frame(style.turn_gap)
+    if style.image_first:
+        yield from pictures
+    yield Frame(style.user_prefix)
+    for segment in turn.segments:
+        if isinstance(segment, Text):
+            yield segment if segment.loss else Frame(segment.text)
+        elif not style.image_first:
+            yield segment
+            yield Frame(style.image_suffix)
+    yield Frame(style.user_suffix)
+
+
+def _assistant(turn: _Turn, style: Style, left_open: bool) -> Iterator[Piece]:
+    yield Frame(style.assistant_prefix)
+    space = style.answer_space
+    for segment in turn.segments:
+        if isinstance(segment, Text):
+            yield Text(space + segment.text, segment.loss)
+            space = ""
+        else:
+            yield segment
+    if not left_open:
+        yield Text(style.assistant_suffix, _loss(turn))
+        if style.close_turns:
+            yield End(_loss(turn))
+
+
+def _loss(turn: _Turn) -> bool:
+    texts = [s.loss for s in turn.segments if isinstance(s, Text)]
+    return bool(texts) and texts[-1]
