@@ -63,12 +63,6 @@ lint: setup ## ruff, mypy --strict and codespell
 	@$(BIN)/mypy --strict src
 	@$(BIN)/codespell
 
-ifneq ($(wildcard benchmarks/*.py),)
-.PHONY: bench
-bench: setup ## Run the benchmarks
-	@set -e; for file in benchmarks/*.py; do $(BIN)/python "$$file"; done
-endif
-
 clean: ## Remove caches of the tools; .venv and outputs stay
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

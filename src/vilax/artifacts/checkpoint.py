@@ -42,6 +42,7 @@ ALLOWED = {
     },
     "torch.distributed.checkpoint.filesystem": {"_StorageInfo", "_StoragePrefix"},
     "collections": {"OrderedDict"},
+    "pathlib": {"PosixPath"},
 }
 
 

@@ -124,6 +124,7 @@ def _turns(segments: tuple[Segment, ...]) -> list[_Turn]:
 
 
 def find_style(template: Template) -> Style:
+    """The template of a name; ``ConfigError`` if there is none."""
     style = STYLES.get(template)
     if style is None:
         raise unknown("template", template, STYLES)
@@ -164,15 +165,17 @@ def _user(turn: _Turn, style: Style, first: bool) -> Iterator[Piece]:
     if style.drop_user:
         yield from pictures
         return
-    if not first:
-        yield Frame(style.turn_gap)
-    if style.image_first:
+    if style.image_first and pictures:
         yield from pictures
+    elif not first:
+        yield Frame(style.turn_gap)
     yield Frame(style.user_prefix)
     for segment in turn.segments:
         if isinstance(segment, Text):
             yield segment if segment.loss else Frame(segment.text)
-        elif not style.image_first:
+        elif style.image_first:
+            yield Frame(" " if segment is not turn.segments[0] else "")
+        else:
             yield segment
             yield Frame(style.image_suffix)
     yield Frame(style.user_suffix)

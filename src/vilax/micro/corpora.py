@@ -11,8 +11,8 @@ import PIL
 from filelock import FileLock
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from vilax.artifacts.identity import identity, science_dump
 
+from vilax.artifacts.identity import identity, science_dump
 from vilax.config.errors import ConfigError, unknown
 from vilax.config.locate import cache_dir
 from vilax.config.schema.data import MicroWorld

@@ -1,8 +1,9 @@
 """Evaluation items: pictures of an artist whose drawings no corpus holds.
 
-A folder of evaluation data holds, for each split, ``<split>.jsonl`` (items), ``<split>_shots.jsonl``
-(items that may serve as shots, never scored) and ``images/`` (paths are relative to the folder).
-The folder ``dev`` inside it has the same layout over other concepts. A line is::
+A folder of evaluation data holds, for each split, ``<split>.jsonl`` (items) and
+``<split>_shots.jsonl`` (items that may serve as shots, never scored), and ``images/`` (paths are
+relative to the folder). The folder ``dev`` inside it has the same layout over other concepts.
+A line is::
 
     {"id": "relation_seen-kind-is-cat", unique within the two files of a split,
      "image": "images/cat-0.png",      or null,

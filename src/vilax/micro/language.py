@@ -107,7 +107,7 @@ TEXT_QUESTIONS: dict[Relation, tuple[str, ...]] = {
 DIALOGUE_WORDS: tuple[str, ...] = ("question", "answer")
 """Words of the ``qa`` template."""
 
-PUNCTUATION: tuple[str, ...] = tuple(".,:;?!|=-~#/&*+()'\"<>") + ("->",)
+PUNCTUATION: tuple[str, ...] = (*".,:;?!|=-~#/&*+()'\"<>", "->")
 """Marks that are tokens, used by the world or likely in what a user types."""
 
 

@@ -35,13 +35,13 @@ class FeatureSource:
     the disk cache is for the small scales.
 
     Args:
-        encoder: frozen; put in eval mode.
+        encoder: put in eval mode and frozen here, where it is not already.
         transform: picture bytes to the encoder's input.
         cache: parent of the cache's folder; None keeps features in memory only.
     """
 
     def __init__(self, encoder: Encoder, transform: ImageTransform, cache: Path | None) -> None:
-        self.encoder = encoder.eval()
+        self.encoder = encoder.eval().requires_grad_(False)
         self.transform = transform
         self._known: dict[str, Tensor] = {}
         self._new: list[str] = []

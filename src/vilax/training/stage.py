@@ -1,8 +1,8 @@
 """One stage, from its inputs to a published result: build, train, verify what was frozen, save."""
 
-import json
 import shutil
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import torch.distributed as dist
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from vilax.artifacts.files import write_json
 from vilax.artifacts.identity import sources_hash
 from vilax.artifacts.run_record import MetricsWriter, write_run_json
 from vilax.artifacts.store import Claim, Entry, Store
+from vilax.artifacts.weights import save_weights
 from vilax.config.locate import cache_dir, store_dir
 from vilax.config.schema.run import Run
 from vilax.data.images import ImageTransform
@@ -171,7 +173,7 @@ def _train(
         return {}
     saved = save_parts(tensors, None if parent is None else parent.folder, claim.result)
     if adapters:
-        save_parts_adapters(adapters, claim.result)
+        save_adapters(adapters, claim.result)
     done = module.progress
     counts = {"tokens": done.tokens, "supervised": done.supervised}
     counts |= {"documents": done.documents, "images": done.images, "steps": done.step}
@@ -183,10 +185,13 @@ def _train(
         "frozen_sha256": proof.before,
         "counts": counts,
         "supervised_by_corpus": done.by_corpus,
-        "data": {index: stream.counts for index, stream in streams.items()},
+        "data": {
+            str(index): {corpus: asdict(counts) for corpus, counts in stream.counts.items()}
+            for index, stream in streams.items()
+        },
         "seconds": resume.seconds_before + time.time() - began,
     }
-    (claim.result / "stage.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
+    write_json(claim.result / "stage.json", summary)
     write_run_json(
         claim.result / "run.json",
         config=run.model_dump(mode="json"),
@@ -201,11 +206,10 @@ def _train(
     }
 
 
-def save_parts_adapters(adapters: dict[str, Tensor], folder: Path) -> None:
+def save_adapters(adapters: dict[str, Tensor], folder: Path) -> None:
     """Write the adapters of a stage beside the weights that they were merged into."""
-    from vilax.artifacts.weights import save_weights
-
-    save_weights({name: t.cpu().contiguous() for name, t in adapters.items()}, folder / "adapter.safetensors")
+    whole = {name: tensor.cpu().contiguous() for name, tensor in adapters.items()}
+    save_weights(whole, folder / "adapter.safetensors")
 
 
 def _visual(

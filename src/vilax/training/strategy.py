@@ -1,5 +1,6 @@
 """Devices: one, DDP, or FSDP2 under Lightning; the same code on CUDA and on CPU with gloo."""
 
+import logging
 import os
 
 import lightning as L
@@ -62,6 +63,8 @@ def start_processes(trainer: Trainer) -> tuple[int, int]:
 
 def build_trainer(settings: Trainer, callbacks: list[Callback]) -> L.Trainer:
     """Lightning's loop and nothing more: saving, logging and progress are ours."""
+    # Lightning's own lines (devices found, tips) are not about the run.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     strategy: Strategy | str = "auto"
     precision = "bf16-mixed" if settings.precision == "bf16" else "32-true"
     if settings.strategy == "ddp":
