@@ -34,7 +34,7 @@ def test_policies(wide: bytes, policy: str) -> None:
     assert out.shape == (3, 12, 12) and out.dtype == torch.float32
     corner, centre = float(out[0, 0, 0]), float(out[0, 6, 6])
     assert centre > 0.8
-    assert corner == pytest.approx({"pad": 0.0, "resize": -1.0, "crop": 1.0}[policy], abs=0.02)
+    assert corner == pytest.approx({"pad": 0.0, "resize": -1.0, "crop": 1.0}[policy], abs=0.15)
 
 
 def test_normalisation_and_interpolation(wide: bytes) -> None:

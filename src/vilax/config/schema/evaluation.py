@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vilax.config.schema.base import Node, execution
+from vilax.config.schema.data import Template
 
 
 class TaskBase(Node):
     """Keys that tasks of every kind share."""
 
     items: int = Field(300, ge=1)
-    """Test items, drawn by the evaluation's seed."""
+    """Test items at most; the same ones for every seed and arm."""
     shots: tuple[int, ...] = (0, 2, 4, 8)
     """Numbers of examples in the prompt."""
 
@@ -21,6 +22,8 @@ class OpenAnswerTask(TaskBase):
 
     kind: Literal["open_answer"] = "open_answer"
     """Task kind."""
+    template: Template = "qa"
+    """How question and answer become text; the one that sft used."""
     split: str = "open_answer"
     """Question file of the evaluation data."""
     max_new_tokens: int = Field(8, ge=1)
@@ -32,6 +35,8 @@ class CaptionTask(TaskBase):
 
     kind: Literal["caption"] = "caption"
     """Task kind."""
+    template: Template = "qa"
+    """How question and answer become text; the one that sft used."""
     split: str = "caption"
     """Caption file of the evaluation data."""
     max_new_tokens: int = Field(16, ge=1)
@@ -43,6 +48,8 @@ class ClassifyTask(TaskBase):
 
     kind: Literal["classify"] = "classify"
     """Task kind."""
+    template: Template = "qa"
+    """How question and answer become text; the one that sft used."""
     split: str = "classify"
     """Item file of the evaluation data."""
 
@@ -83,7 +90,7 @@ class Evaluation(Node):
     data: str = "micro:evaluation"
     """Folder of evaluation data, or the micro world's."""
     seed: int | None = Field(None, ge=0)
-    """Seed of items and shots; null: the run's."""
+    """Seed of the choice of shots; null: the run's. From 100 up, development items are used."""
     batch: int = execution(64, ge=1)
     """Prompts in one forward pass."""
     threads: int = Field(1, ge=1, le=256)

@@ -1,0 +1,219 @@
+"""One graph of everything that comparisons need, each distinct node once."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vilax.ablation.comparison import Resolved
+from vilax.artifacts.identity import science_dump
+from vilax.artifacts.store import Entry
+from vilax.config.schema.evaluation import BindingTask, RelationTask
+from vilax.config.schema.run import Run
+
+PREPARATION = {"data": "micro world", "pictures": "picture features"}
+
+NodeKind = Literal["data", "pictures", "stage", "evaluation"]
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """How identities are computed and results found; tests put in others.
+
+    Attributes:
+        stage_identity: run and stage to the stage's identity.
+        evaluation_identity: run and stage to the identity of the stage's evaluation.
+        find_stage: the stored stage, or None.
+        find_evaluation: the stored evaluation of a stage, or None.
+    """
+
+    stage_identity: Callable[[Run, str], str]
+    evaluation_identity: Callable[[Run, str], str]
+    find_stage: Callable[[Run, str], Entry | None]
+    find_evaluation: Callable[[Run, str], Entry | None]
+
+
+@dataclass
+class Node:
+    """One piece of work.
+
+    Attributes:
+        key: kind and identity.
+        kind: what is done.
+        stage: name of the stage that is trained or evaluated; empty otherwise.
+        run: configuration of the first arm that needs it.
+        needs: keys of the nodes that must be done first.
+        threads: CPU threads it takes.
+        cost: estimate of its work, in units that only progress bars compare.
+        users: labels of the arms and seeds that need it.
+        entry: its stored result, where it has one.
+    """
+
+    key: str
+    kind: NodeKind
+    stage: str
+    run: Run
+    needs: tuple[str, ...]
+    threads: int = 1
+    cost: float = 1.0
+    users: list[str] = field(default_factory=list)
+    entry: Entry | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        if self.kind in PREPARATION:
+            return PREPARATION[self.kind]
+        return self.stage if self.kind == "stage" else f"evaluation of {self.stage}"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in the order in which they are started, each after those it needs.
+
+    Attributes:
+        nodes: key to node.
+        stages: (comparison, arm, seed) to the keys of its stages, in order.
+        evaluations: (comparison, arm, seed) to the key of its evaluation.
+        controls: (comparison, seed) to the key of the base LLM's evaluation.
+    """
+
+    nodes: dict[str, Node]
+    stages: dict[tuple[str, str, int], tuple[str, ...]]
+    evaluations: dict[tuple[str, str, int], str]
+    controls: dict[tuple[str, int], str]
+
+    @property
+    def pending(self) -> list[Node]:
+        """Nodes that are to run; the rest is in the store."""
+        return [node for node in self.nodes.values() if node.entry is None]
+
+
+def build(comparisons: Sequence[Resolved], lookup: Lookup) -> Graph:
+    """The graph over all arms and seeds; stages of equal identity are one node.
+
+    Data and picture features are nodes only where something that is not stored needs them.
+    """
+    nodes: dict[str, Node] = {}
+    stages: dict[tuple[str, str, int], tuple[str, ...]] = {}
+    evaluations: dict[tuple[str, str, int], str] = {}
+    controls: dict[tuple[str, int], str] = {}
+    for resolved in comparisons:
+        for arm in resolved.runs:
+            place = (resolved.name, arm.arm, arm.seed)
+            label = arm.label if len(comparisons) == 1 else f"{arm.comparison}:{arm.label}"
+            last = resolved.comparison.stage
+            stages[place] = _add_stages(nodes, arm.run, last, label, lookup)
+            evaluations[place] = _add_evaluation(nodes, arm.run, last, label, lookup)
+            base = resolved.comparison.control_stage
+            if base in arm.run.order:
+                control = control_run(arm.run)
+                key = _add_evaluation(nodes, control, base, f"control/{arm.seed}", lookup)
+                controls[resolved.name, arm.seed] = key
+    _drop_idle(nodes)
+    return Graph(in_order(nodes), stages, evaluations, controls)
+
+
+def control_run(run: Run) -> Run:
+    """The same run with only the tasks that are asked in text, for a stage without pictures."""
+    tasks = {
+        name: task
+        for name, task in run.evaluation.tasks.items()
+        if isinstance(task, RelationTask | BindingTask) and task.modality == "text"
+    }
+    return run.model_copy(update={"evaluation": run.evaluation.model_copy(update={"tasks": tasks})})
+
+
+def in_order(nodes: dict[str, Node]) -> dict[str, Node]:
+    """Each node after those it needs; among those that are ready, the most shared first."""
+    placed: dict[str, Node] = {}
+    waiting = list(nodes.values())
+    while waiting:
+        ready = [node for node in waiting if all(key in placed for key in node.needs)]
+        chosen = max(ready, key=lambda node: len(node.users))
+        placed[chosen.key] = chosen
+        waiting.remove(chosen)
+    return placed
+
+
+def _add_stages(
+    nodes: dict[str, Node], run: Run, last: str, label: str, lookup: Lookup
+) -> tuple[str, ...]:
+    keys: list[str] = []
+    for name in run.order[: list(run.order).index(last) + 1]:
+        stage = run.stages[name]
+        key = f"stage:{lookup.stage_identity(run, name)}"
+        if key not in nodes:
+            nodes[key] = Node(
+                key,
+                "stage",
+                name,
+                run,
+                (*keys[-1:], *_add_preparation(nodes, run, name)),
+                threads=stage.threads,
+                cost=float(stage.budget.tokens or 100 * (stage.budget.documents or 0)),
+                entry=lookup.find_stage(run, name),
+            )
+        _use(nodes, key, label)
+        keys.append(key)
+    return tuple(keys)
+
+
+def _add_evaluation(
+    nodes: dict[str, Node], run: Run, stage: str, label: str, lookup: Lookup
+) -> str:
+    key = f"evaluation:{lookup.evaluation_identity(run, stage)}"
+    if key not in nodes:
+        tasks = run.evaluation.tasks.values()
+        trained = f"stage:{lookup.stage_identity(run, stage)}"
+        nodes[key] = Node(
+            key,
+            "evaluation",
+            stage,
+            run,
+            (trained, *_add_preparation(nodes, run, stage)),
+            threads=run.evaluation.threads,
+            cost=float(sum(100 * task.items * len(task.shots) for task in tasks)),
+            entry=lookup.find_evaluation(run, stage),
+        )
+    _use(nodes, key, label)
+    return key
+
+
+def _add_preparation(nodes: dict[str, Node], run: Run, stage: str) -> list[str]:
+    """The micro world, and for a stage with pictures their features."""
+    world = science_dump(run.micro)
+    data = f"data:{_digest(world)}"
+    if data not in nodes:
+        nodes[data] = Node(data, "data", "", run, (), threads=run.micro.workers, cost=2e5)
+    if "encoder" not in run.stages[stage].parts or not run.features.cache:
+        return [data]
+    blends = sorted({name for one in run.order for name in run.stages[one].blend.corpora})
+    pictures = f"pictures:{_digest(world, science_dump(run.encoder), blends)}"
+    if pictures not in nodes:
+        # As many threads as the stages that would otherwise encode the pictures themselves.
+        threads = min(run.stages[s].threads for s in run.order if "encoder" in run.stages[s].parts)
+        nodes[pictures] = Node(pictures, "pictures", "", run, (data,), threads=threads, cost=5e5)
+    return [data, pictures]
+
+
+def _use(nodes: dict[str, Node], key: str, label: str) -> None:
+    """Note who needs a node and the preparation in front of it."""
+    for used in (key, *(need for need in nodes[key].needs if not need.startswith("stage:"))):
+        if label not in nodes[used].users:
+            nodes[used].users.append(label)
+
+
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _drop_idle(nodes: dict[str, Node]) -> None:
+    """Leave out preparation that nothing waits for."""
+    for kind in reversed(PREPARATION):
+        needed = {key for node in nodes.values() if node.entry is None for key in node.needs}
+        for key in [k for k, node in nodes.items() if node.kind == kind and k not in needed]:
+            del nodes[key]
+    for node in nodes.values():
+        node.needs = tuple(key for key in node.needs if key in nodes)

@@ -1,0 +1,1 @@
+"""Evaluation: k-shot prompts built by training's prompt code, answers, scores per item."""

@@ -1,0 +1,1 @@
+"""Scoring functions: pure, without a model, importable alone."""
