@@ -3,11 +3,11 @@
 import io
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
-from PIL import Image as pillow
-from tests.data.writers import picture
 
+from tests.data.writers import picture
 from vilax.data import images
 from vilax.data.formats import BadSample
 from vilax.data.images import ImageTransform, decode, fault
@@ -15,7 +15,7 @@ from vilax.data.images import ImageTransform, decode, fault
 HALF = (0.5, 0.5, 0.5)
 
 
-def encode(picture: pillow.Image, form: str = "png") -> bytes:
+def encode(picture: PIL.Image.Image, form: str = "png") -> bytes:
     file = io.BytesIO()
     picture.save(file, form)
     return file.getvalue()
@@ -25,13 +25,14 @@ def encode(picture: pillow.Image, form: str = "png") -> bytes:
 def wide() -> bytes:
     pixels = np.zeros((10, 30, 3), dtype=np.uint8)
     pixels[:, 10:20] = 255
-    return encode(pillow.fromarray(pixels))
+    return encode(PIL.Image.fromarray(pixels))
 
 
 @pytest.mark.parametrize("policy", ["pad", "resize", "crop"])
 def test_policies(wide: bytes, policy: str) -> None:
     out = ImageTransform(12, policy, HALF, HALF)(wide)  # type: ignore[arg-type]
-    assert out.shape == (3, 12, 12) and out.dtype == torch.float32
+    assert out.shape == (3, 12, 12)
+    assert out.dtype == torch.float32
     corner, centre = float(out[0, 0, 0]), float(out[0, 6, 6])
     assert centre > 0.8
     assert corner == pytest.approx({"pad": 0.0, "resize": -1.0, "crop": 1.0}[policy], abs=0.15)
@@ -41,22 +42,24 @@ def test_normalisation_and_interpolation(wide: bytes) -> None:
     plain = ImageTransform(8, "resize", (0, 0, 0), (1, 1, 1), "bilinear")(wide)
     scaled = ImageTransform(8, "resize", HALF, (0.25,) * 3, "bilinear")(wide)
     assert torch.allclose(scaled, (plain - 0.5) / 0.25)
-    assert 0 <= float(plain.min()) and float(plain.max()) <= 1
+    assert float(plain.min()) >= 0
+    assert float(plain.max()) <= 1
     cubic = ImageTransform(8, "resize", (0, 0, 0), (1, 1, 1))(wide)
     assert not torch.equal(cubic, plain)
 
 
 def test_transparency_is_white() -> None:
-    clear = encode(pillow.new("RGBA", (4, 4), (0, 0, 0, 0)))
+    clear = encode(PIL.Image.new("RGBA", (4, 4), (0, 0, 0, 0)))
     assert decode(clear).getpixel((0, 0)) == (255, 255, 255)
-    grey = decode(encode(pillow.new("L", (4, 4), 7)))
-    assert grey.mode == "RGB" and grey.getpixel((0, 0)) == (7, 7, 7)
+    grey = decode(encode(PIL.Image.new("L", (4, 4), 7)))
+    assert grey.mode == "RGB"
+    assert grey.getpixel((0, 0)) == (7, 7, 7)
 
 
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp", "bmp", "tiff"])
 def test_whole_pictures_pass_and_cut_ones_do_not(form: str) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8)
-    data = encode(pillow.fromarray(noise), form)
+    data = encode(PIL.Image.fromarray(noise), form)
     assert fault(data) == ""
     assert decode(data).size == (40, 40)
     cut = data[: len(data) // 2]

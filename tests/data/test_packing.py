@@ -76,8 +76,10 @@ def test_pack_has_no_crosstalk(shapes: list[list[tuple[str, int]]]) -> None:
         assert (row.documents[start:end] == number).all()
         assert row.labels[start] == IGNORE
         start = end
-    assert (row.tokens[start:] == PAD).all() and (row.labels[start:] == IGNORE).all()
-    assert not row.positions[start:].any() and not row.documents[start:].any()
+    assert (row.tokens[start:] == PAD).all()
+    assert (row.labels[start:] == IGNORE).all()
+    assert not row.positions[start:].any()
+    assert not row.documents[start:].any()
     assert row.images == tuple(image for d in documents for image in d.images)
     assert row.keys == tuple(d.key for d in documents)
     assert sum(row.supervised().values()) == (row.labels != IGNORE).sum()
@@ -130,7 +132,8 @@ def test_batch_splits_into_its_rows() -> None:
         for n in range(3)
     ]
     batch = PackedBatch.from_rows(rows)
-    assert batch.tokens.shape == (3, 20) and batch.tokens.dtype == torch.int64
+    assert batch.tokens.shape == (3, 20)
+    assert batch.tokens.dtype == torch.int64
     assert batch.images == (b"r1:0", b"r2:0", b"r2:1")
     assert batch.keys == (("r0",), ("r1",), ("r2",))
     assert sum(batch.supervised.values()) == int((batch.labels != IGNORE).sum())

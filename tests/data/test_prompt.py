@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tests.data.writers import byte_tokenizer, picture, tokenizer
 
+from tests.data.writers import byte_tokenizer, picture, tokenizer
 from vilax.config.errors import ConfigError
 from vilax.data.document import Document, Image, Segment, Text
 from vilax.data.prompt import IGNORE, IMAGE_TOKEN, Encoded, PromptEncoder
@@ -74,14 +74,16 @@ def test_conversation(encoder: PromptEncoder, template: str, whole: str, marked:
 
 def test_vicuna_has_its_system_sentence(encoder: PromptEncoder) -> None:
     whole = spelled(encoder, encoder.document(CHAT, "vicuna_v1"))
-    assert whole.startswith("A chat between a curious user") and whole.endswith(VICUNA)
+    assert whole.startswith("A chat between a curious user")
+    assert whole.endswith(VICUNA)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_labels_are_tokens_and_never_visual(encoder: PromptEncoder, template: str) -> None:
     encoded = encoder.document(CHAT, template)
     marked = encoded.labels != IGNORE
-    assert marked.any() and not marked[0]
+    assert marked.any()
+    assert not marked[0]
     assert (encoded.labels[marked] == encoded.tokens[marked]).all()
     assert not marked[encoded.tokens == IMAGE_TOKEN].any()
     assert encoded.tokens.dtype == encoded.labels.dtype == np.int64
@@ -92,7 +94,8 @@ def test_prompt_and_continuation_make_the_document(encoder: PromptEncoder, templ
     asked = document(*CHAT.segments[:2])
     whole = document(*CHAT.segments[:3])
     prompt = encoder.prompt(asked, template)
-    assert (prompt.labels == IGNORE).all() and prompt.images == CHAT_IMAGES
+    assert (prompt.labels == IGNORE).all()
+    assert prompt.images == CHAT_IMAGES
     answer = encoder.continuation("a dog" if template != "raw" else " a dog", template)
     joined = [*prompt.tokens.tolist(), *answer]
     assert encoder.document(whole, template).tokens.tolist()[: len(joined)] == joined
@@ -129,9 +132,7 @@ def test_question_shots(encoder: PromptEncoder) -> None:
         "[image]question : what ? answer : a dog[image]question : what ? answer :"
     )
     vicuna = spelled(encoder, encoder.prompt(document(*turns), "vicuna_v1_nosys"))
-    assert vicuna == (
-        "USER: [image]\nwhat ? ASSISTANT: a dog</s>USER: [image]\nwhat ? ASSISTANT:"
-    )
+    assert vicuna == ("USER: [image]\nwhat ? ASSISTANT: a dog</s>USER: [image]\nwhat ? ASSISTANT:")
 
 
 def test_images_inside_a_question(encoder: PromptEncoder) -> None:
@@ -144,9 +145,7 @@ def test_images_inside_a_question(encoder: PromptEncoder) -> None:
         Text("no", role="assistant"),
     )
     vicuna = spelled(encoder, encoder.document(document(*turns), "vicuna_v1_nosys"))
-    assert vicuna == (
-        "USER: Image 1:[image]\nImage 2:[image]\nsame ? ASSISTANT: no</s>"
-    )
+    assert vicuna == ("USER: Image 1:[image]\nImage 2:[image]\nsame ? ASSISTANT: no</s>")
     assert spelled(encoder, encoder.document(document(*turns), "qa")) == (
         "[image][image]question : Image 1: Image 2: same ? answer : no</s>"
     )
@@ -197,7 +196,9 @@ def test_refusals(encoder: PromptEncoder) -> None:
 
 
 def test_fingerprint_follows_the_vocabulary() -> None:
-    assert PromptEncoder(tokenizer(), 1).fingerprint() == PromptEncoder(tokenizer(), 2).fingerprint()
+    assert (
+        PromptEncoder(tokenizer(), 1).fingerprint() == PromptEncoder(tokenizer(), 2).fingerprint()
+    )
     other = PromptEncoder(byte_tokenizer(), 1)
     assert other.fingerprint() != PromptEncoder(tokenizer(), 1).fingerprint()
     assert other.pad_id == other.tokenizer.eos_token_id

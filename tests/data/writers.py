@@ -8,15 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image as pillow
+import PIL.Image
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-WORDS = [
-    *"a an the dog cat bird fish tree house car red blue green is in on and what this ?".split(),
-    *"question answer : . , animal plant thing small big one two three four".split(),
-    *(f"w{n}" for n in range(200)),
-]
+WORDS = ["a", "dog", "cat", "and", "this", "what", "is", "?", "question", "answer", ":", "."]
+WORDS += [f"w{n}" for n in range(200)]
 SPECIAL = ["<unk>", "<s>", "</s>", "<pad>"]
 
 
@@ -50,7 +47,7 @@ def picture(number: int = 0, form: str = "png", size: tuple[int, int] = (8, 6)) 
     """An encoded picture, different for each number."""
     colour = (number % 251, number // 251 % 251, 90)
     file = io.BytesIO()
-    pillow.new("RGB", size, colour).save(file, form)
+    PIL.Image.new("RGB", size, colour).save(file, form)
     return file.getvalue()
 
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from vilax.ablation.comparison import Resolved
 from vilax.artifacts.identity import science_dump
 from vilax.artifacts.store import Entry
-from vilax.config.schema.evaluation import BindingTask, RelationTask
 from vilax.config.schema.run import Run
+from vilax.evaluation.identity import asked_tasks
 
 PREPARATION = {"data": "micro world", "pictures": "picture features"}
 
@@ -32,6 +32,14 @@ class Lookup:
     evaluation_identity: Callable[[Run, str], str]
     find_stage: Callable[[Run, str], Entry | None]
     find_evaluation: Callable[[Run, str], Entry | None]
+
+
+def store_lookup() -> Lookup:
+    """The real one: identities of recipes, results of the stage store. It needs no torch."""
+    from vilax.ablation.nodes import evaluation_identity, find_evaluation
+    from vilax.training.recipe import find_stage, stage_identity
+
+    return Lookup(stage_identity, evaluation_identity, find_stage, find_evaluation)
 
 
 @dataclass
@@ -108,21 +116,10 @@ def build(comparisons: Sequence[Resolved], lookup: Lookup) -> Graph:
             evaluations[place] = _add_evaluation(nodes, arm.run, last, label, lookup)
             base = resolved.comparison.control_stage
             if base in arm.run.order:
-                control = control_run(arm.run)
-                key = _add_evaluation(nodes, control, base, f"control/{arm.seed}", lookup)
+                key = _add_evaluation(nodes, arm.run, base, f"control/{arm.seed}", lookup)
                 controls[resolved.name, arm.seed] = key
     _drop_idle(nodes)
     return Graph(in_order(nodes), stages, evaluations, controls)
-
-
-def control_run(run: Run) -> Run:
-    """The same run with only the tasks that are asked in text, for a stage without pictures."""
-    tasks = {
-        name: task
-        for name, task in run.evaluation.tasks.items()
-        if isinstance(task, RelationTask | BindingTask) and task.modality == "text"
-    }
-    return run.model_copy(update={"evaluation": run.evaluation.model_copy(update={"tasks": tasks})})
 
 
 def in_order(nodes: dict[str, Node]) -> dict[str, Node]:
@@ -165,7 +162,8 @@ def _add_evaluation(
 ) -> str:
     key = f"evaluation:{lookup.evaluation_identity(run, stage)}"
     if key not in nodes:
-        tasks = run.evaluation.tasks.values()
+        names = asked_tasks(run, "encoder" in run.stages[stage].parts)
+        tasks = [run.evaluation.tasks[name] for name in names]
         trained = f"stage:{lookup.stage_identity(run, stage)}"
         nodes[key] = Node(
             key,

@@ -1,11 +1,22 @@
 """The nodes of a comparison's graph: prepare data, encode pictures, train a stage, evaluate it."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from vilax.artifacts.store import Entry
-from vilax.config.locate import cache_dir
+from vilax.artifacts.identity import identity, sources_hash
+from vilax.artifacts.run_record import write_run_json
+from vilax.artifacts.store import Entry, Store
+from vilax.config.locate import cache_dir, store_dir
 from vilax.config.schema.run import Run
-from vilax.training.recipe import run_recipe, stages_of
+from vilax.evaluation.identity import (
+    SOURCES,
+    asked_tasks,
+    evaluation_inputs,
+    evaluation_seed,
+    folder_fingerprint,
+)
+from vilax.micro import corpora
+from vilax.training.recipe import run_recipe, stage_identity, stages_of
 from vilax.training.sources import MICRO, corpus_config, corpus_path
 
 
@@ -62,36 +73,71 @@ def train_stage(run: Run, stage: str) -> Entry:
     return run_stage(run, stage, visible=False)
 
 
+def has_images(run: Run, stage: str) -> bool:
+    """Whether a stage's model sees pictures."""
+    return "encoder" in run.stages[stage].parts
+
+
 def evaluation_identity(run: Run, stage: str) -> str:
     """The identity of a stage's evaluation in the store."""
-    from vilax.evaluation.identity import evaluation_identity as identity_of
-    from vilax.training.recipe import stage_identity
+    return identity(_evaluation_inputs(run, stage))
 
-    return identity_of(run, stage_identity(run, stage), data_print(run))
+
+def _evaluation_inputs(run: Run, stage: str) -> dict[str, Any]:
+    return evaluation_inputs(
+        run, stage, stage_identity(run, stage), data_print(run), has_images(run, stage)
+    )
 
 
 def data_print(run: Run) -> str:
     """Fingerprint of the evaluation data."""
-    from vilax.evaluation.identity import folder_fingerprint
-    from vilax.micro import corpora
-
     if run.evaluation.data.startswith(MICRO):
         return f"{run.evaluation.data} {corpora.fingerprint(run.micro)}"
     return folder_fingerprint(corpus_path(run, run.evaluation.data))
 
 
-def evaluate_stage(run: Run, stage: str) -> Entry:
+def find_evaluation(run: Run, stage: str) -> Entry | None:
+    """A stage's evaluation, where the store has it.
+
+    Raises:
+        StaleSource: it was made by other source code than today's at equal version numbers.
+    """
+    sources = sources_hash(SOURCES)
+    store = Store(store_dir())
+    return store.find("evaluation", evaluation_identity(run, stage), sources, run.store.trust)
+
+
+def evaluate_stage(run: Run, stage: str, visible: bool = False) -> Entry:
     """Evaluate one stage's result, or return the store's evaluation of it."""
-    from vilax.evaluation.runner import evaluate_run
+    found = find_evaluation(run, stage)
+    if found is not None:
+        return found
+    from vilax.evaluation.runner import Subject, evaluate, set_threads
     from vilax.training.load import load_result
 
-    entry = train_stage(run, stage)
-    return evaluate_run(
-        run, entry, stage, load=load_result, data=corpus_path(run, run.evaluation.data)
-    )
+    trained = train_stage(run, stage)
+    set_threads(run.evaluation.threads)
+    inputs = _evaluation_inputs(run, stage)
+    tasks = asked_tasks(run, has_images(run, stage))
+    data = corpus_path(run, run.evaluation.data)
+    with Store(store_dir()).claim("evaluation", identity(inputs), inputs) as claim:
+        if claim.entry is not None:
+            return claim.entry
+        subject = Subject(*load_result(run, trained, stage))
+        seed, to = evaluation_seed(run), claim.result
+        evaluate(subject, run.evaluation, tasks, data, seed, to, trained.identity, visible)
+        write_run_json(
+            claim.result / "run.json",
+            config=run.model_dump(mode="json"),
+            lineage={"stage": trained.identity},
+            seeds={"run": run.seed, "shots": seed},
+            data={"evaluation": data_print(run)},
+        )
+        meta = {"name": stage, "stage": trained.identity, "sources": sources_hash(SOURCES)}
+        return claim.publish(meta)
 
 
 def evaluate_recipe(run: Run) -> tuple[Sequence[Entry], Entry]:
     """Train or reuse a recipe and evaluate its last stage."""
     entries = run_recipe(run)
-    return entries, evaluate_stage(run, stages_of(run)[-1])
+    return entries, evaluate_stage(run, stages_of(run)[-1], visible=True)

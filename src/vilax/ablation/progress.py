@@ -96,7 +96,7 @@ class Display:
         self._line(line)
 
     def _line(self, text: str) -> None:
-        self._progress.console.print(escape(text), soft_wrap=True)
+        self._progress.console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 def describe(node: Node) -> str:

@@ -17,9 +17,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.metadata import Metadata, StorageMeta, TensorStorageMetadata
+from torch.distributed.checkpoint.state_dict_loader import load as load_shards
+from torch.distributed.checkpoint.state_dict_saver import save as save_shards
 
 from vilax.artifacts.files import damaged, manifest, sync_folder, write_json
 
@@ -60,7 +62,7 @@ class IndexUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-class SafeReader(dcp.FileSystemReader):
+class SafeReader(FileSystemReader):
     """DCP's reader with the restricted unpickler; tensors only."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
@@ -132,8 +134,8 @@ def save(
         partial.mkdir(parents=True)
     if not alone:
         dist.barrier()
-    writer = dcp.FileSystemWriter(partial, sync_files=True)
-    dcp.save(tensors_of(model, optimizer), storage_writer=writer, no_dist=alone)
+    writer = FileSystemWriter(partial, sync_files=True)
+    save_shards(tensors_of(model, optimizer), storage_writer=writer, no_dist=alone)
     if not alone:
         dist.barrier()
     if is_main:
@@ -180,7 +182,7 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict
         pickle.UnpicklingError: its index was tampered with.
     """
     tensors = tensors_of(model, optimizer)
-    dcp.load(tensors, storage_reader=SafeReader(path), no_dist=not dist.is_initialized())
+    load_shards(tensors, storage_reader=SafeReader(path), no_dist=not dist.is_initialized())
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if f"model/{name}" in tensors:

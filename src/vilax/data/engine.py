@@ -31,9 +31,8 @@ __all__ = ["CorpusSource", "Counts", "Stream", "TooManyBadSamples"]
 
 STATE_VERSION = 1
 
-SLICE = 64
 SLICES = 2048
-"""A stream reads runs of neighbouring documents, at least this long, at most this many."""
+"""A stream's part of a corpus is read as at most so many runs of neighbours, in random order."""
 
 PARALLEL_SLICES = 16
 """Runs that a stream reads side by side."""
@@ -93,7 +92,7 @@ class _Factory(Sharder):  # type: ignore[misc]
         return self.length
 
     def build(self, worker_rotation_offset: int = 0) -> SavableDataset:
-        run = max(SLICE, -(-self.length // (self.worker.world_size * SLICES)))
+        run = -(-self.length // (self.worker.world_size * SLICES))
         offsets = self.shard_workers(
             [_Shard(self.length)],
             worker_config=self.worker,

@@ -74,16 +74,16 @@ class ImageTransform:
         return ((pixels - mean) / std).contiguous()
 
     def _square(self, picture: "Image") -> "Image":
-        from PIL import Image as pillow
+        import PIL.Image
 
-        filter = pillow.Resampling[self.interpolation.upper()]
+        filter = PIL.Image.Resampling[self.interpolation.upper()]
         width, height = picture.size
         if self.policy == "resize" or width == height:
             return picture.resize((self.size, self.size), filter)
         if self.policy == "pad":
             side = max(width, height)
             colour = tuple(round(255 * value) for value in self.mean)
-            canvas = pillow.new("RGB", (side, side), colour)
+            canvas = PIL.Image.new("RGB", (side, side), colour)
             canvas.paste(picture, ((side - width) // 2, (side - height) // 2))
             return canvas.resize((self.size, self.size), filter)
         scale = self.size / min(width, height)
@@ -100,20 +100,20 @@ def decode(data: bytes) -> "Image":
     Raises:
         BadSample: it cannot be decoded, or has more than ``MAX_PIXELS`` pixels.
     """
-    from PIL import Image as pillow
+    import PIL.Image
 
     key = f"picture {hashlib.sha256(data).hexdigest()[:16]}"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pillow.DecompressionBombWarning)
-            opened = pillow.open(io.BytesIO(data))
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            opened = PIL.Image.open(io.BytesIO(data))
         width, height = opened.size
         if width * height > MAX_PIXELS:
             raise BadSample(key, f"{width} x {height} pixels, more than {MAX_PIXELS:,}")
         if opened.mode in ("RGBA", "LA", "PA") or "transparency" in opened.info:
             layer = opened.convert("RGBA")
-            white = pillow.new("RGBA", layer.size, (255, 255, 255, 255))
-            return pillow.alpha_composite(white, layer).convert("RGB")
+            white = PIL.Image.new("RGBA", layer.size, (255, 255, 255, 255))
+            return PIL.Image.alpha_composite(white, layer).convert("RGB")
         return opened.convert("RGB")
-    except (OSError, ValueError, SyntaxError, pillow.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise BadSample(key, f"cannot be decoded: {error}") from error

@@ -176,7 +176,7 @@ class Intake:
         self._refuse_fruitless(corpus, counts)
 
     def _refuse_fruitless(self, corpus: str, counts: Counts) -> None:
-        if counts.kept == 0 and counts.read >= min(FRUITLESS, self._shares[corpus]):
+        if counts.kept == 0 and counts.read >= FRUITLESS:
             reasons = {**counts.dropped, **({"broken": counts.bad} if counts.bad else {})}
             raise ConfigError(
                 f"corpus {corpus!r}: none of {counts.read} documents can be used"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vilax.artifacts.files import manifest
-from vilax.artifacts.identity import VERSIONS, canonical, identity, science_dump
+from vilax.artifacts.identity import VERSIONS, canonical, science_dump
 from vilax.config.schema.run import Run
 
 SOURCES = ("vilax.evaluation", "vilax.models", "vilax.data.prompt", "vilax.data.templates")
@@ -50,13 +50,6 @@ def asked_tasks(run: Run, has_images: bool) -> list[str]:
         for name, task in run.evaluation.tasks.items()
         if has_images or getattr(task, "modality", "image") == "text"
     ]
-
-
-def evaluation_identity(
-    run: Run, stage: str, stage_identity: str, data: str, has_images: bool
-) -> str:
-    """The evaluation's name in the store."""
-    return identity(evaluation_inputs(run, stage, stage_identity, data, has_images))
 
 
 def folder_fingerprint(folder: Path) -> str:

@@ -45,7 +45,7 @@ def build_encoder(config: EncoderConfig) -> encoders.Encoder:
     Raises:
         ConfigError: the weights do not exist or do not fit.
     """
-    shared = {"layer": config.layer, "class_token": config.class_token, "grid": config.grid}
+    shared: dict[str, Any] = {"layer": config.layer, "class_token": config.class_token, "grid": config.grid}
     try:
         if isinstance(config, TimmEncoder):
             return encoders.TimmEncoder(config.name, config.weights, config.image_size, **shared)

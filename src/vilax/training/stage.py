@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -233,7 +234,7 @@ class Pixels:
     def __init__(self, transform: ImageTransform) -> None:
         self.transform = transform
 
-    def __call__(self, pictures: tuple[bytes, ...] | list[bytes]) -> Tensor:
+    def __call__(self, pictures: Sequence[bytes]) -> Tensor:
         """Pixels of the pictures, [images, 3, size, size]."""
         return torch.stack([self.transform(data) for data in pictures])
 

@@ -18,7 +18,7 @@ PLACEHOLDER = "<image>"
 _WINDOW = 1 << 20
 _LONGEST = 1 << 26
 _BETWEEN = re.compile(rb"[\s,]*")
-_NEXT = re.compile(rb"\}\s*,\s*\{")
+_FIRST_KEY = re.compile(rb'\{\s*("[^"]*"\s*:)')
 
 
 class LlavaReader:
@@ -137,11 +137,14 @@ class _ArrayElements:
 def _elements(path: Path) -> Iterator[tuple[int, int]]:
     """Start and size of each element of a JSON array.
 
-    A broken element ends where the next object seems to begin.
+    A broken element ends where the next object with the array's first key seems to begin.
     """
     decoder = json.JSONDecoder()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         position, total = data.find(b"[") + 1, len(data)
+        first = _FIRST_KEY.search(data, position)
+        key = re.escape(first.group(1)) if first is not None else b""
+        next_object = re.compile(rb"\}\s*,\s*\{\s*" + key)
         base, window = 0, ""
         while True:
             gap = _BETWEEN.match(data, position)
@@ -155,7 +158,7 @@ def _elements(path: Path) -> Iterator[tuple[int, int]]:
                     break
                 except (ValueError, IndexError):
                     if base == position and len(window) >= min(_LONGEST, total - base):
-                        following = _NEXT.search(data, position)
+                        following = next_object.search(data, position)
                         end = following.start() + 1 if following is not None else total
                         break
                 # Latin-1 keeps one character per byte, so that indexes are byte offsets.
