@@ -123,12 +123,24 @@ def build(comparisons: Sequence[Resolved], lookup: Lookup) -> Graph:
 
 
 def in_order(nodes: dict[str, Node]) -> dict[str, Node]:
-    """Each node after those it needs; among those that are ready, the most shared first."""
+    """Each node after those it needs; among the ready ones the most shared first.
+
+    Of equally shared ones, that in front of the most work comes first, lest it be left to the end
+    with nothing to run beside it.
+    """
+    ahead: dict[str, float] = {}
+
+    def work_ahead(node: Node) -> float:
+        if node.key not in ahead:
+            after = [other for other in nodes.values() if node.key in other.needs]
+            ahead[node.key] = node.cost + max((work_ahead(other) for other in after), default=0.0)
+        return ahead[node.key]
+
     placed: dict[str, Node] = {}
     waiting = list(nodes.values())
     while waiting:
         ready = [node for node in waiting if all(key in placed for key in node.needs)]
-        chosen = max(ready, key=lambda node: len(node.users))
+        chosen = max(ready, key=lambda node: (len(node.users), work_ahead(node)))
         placed[chosen.key] = chosen
         waiting.remove(chosen)
     return placed

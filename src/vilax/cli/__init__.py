@@ -1,0 +1,1 @@
+"""``vilax <command>``: one thin file per command over the library."""

@@ -1,0 +1,117 @@
+"""``vilax compare``: train, evaluate and judge the arms of comparisons, each stage once."""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vilax.ablation.comparison import Resolved, resolve
+from vilax.ablation.control import require
+from vilax.ablation.graph import Graph, build, store_lookup
+from vilax.ablation.progress import describe
+from vilax.config.compose import comparison_names
+from vilax.config.errors import ConfigError
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run comparisons and write their report.
+
+    Returns:
+        0 if all arms were done, 1 if one failed, 130 if it was interrupted.
+
+    Raises:
+        ConfigError: the request is bad, or the arms are no controlled comparison.
+    """
+    options = parser().parse_args(argv)
+    names = [word for word in options.words if "=" not in word]
+    extra = [word for word in options.words if "=" in word]
+    seeds = read_seeds(options.seeds)
+    resolved = [
+        resolve(name, seeds, options.scale, extra, options.config_dir)
+        for name in names or comparison_names(options.config_dir)
+    ]
+    for comparison in resolved:
+        require(comparison)
+    graph = build(resolved, store_lookup())
+    if options.plan:
+        print(plan(graph))
+        return 0
+    try:
+        return run(resolved, graph, options.jobs or cpus(), argv)
+    except KeyboardInterrupt:
+        print(
+            "vilax: interrupted; what was finished is kept, and the same command goes on from"
+            f" there: {shlex.join(['vilax', 'compare', *argv])}",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+
+
+def parser() -> argparse.ArgumentParser:
+    """Options of the command."""
+    made = argparse.ArgumentParser(
+        prog="vilax compare",
+        description="Train, evaluate and judge the arms of comparisons. Stages that arms share, or"
+        " that the store has, are not trained again.",
+    )
+    made.add_argument(
+        "words",
+        nargs="*",
+        metavar="NAME|key=value",
+        help="comparisons or their folders (default: all), and overrides that all arms get",
+    )
+    made.add_argument("--seeds", help="such as 0,1,2 (default: the comparison's own)")
+    made.add_argument("--scale", default="micro", help="name of the scale (default: micro)")
+    made.add_argument("--jobs", type=int, help="CPU threads to use (default: all)")
+    made.add_argument("--plan", action="store_true", help="print what would run, and run nothing")
+    made.add_argument("--config-dir", type=Path, help="your own configuration folder")
+    return made
+
+
+def read_seeds(text: str | None) -> tuple[int, ...]:
+    """Seeds of ``0,1,2``.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    words = [] if text is None else text.replace(" ", ",").split(",")
+    if not all(word.isdigit() for word in words if word):
+        raise ConfigError(f"--seeds {text}: expected whole numbers from 0, such as 0,1,2")
+    return tuple(int(word) for word in words if word)
+
+
+def cpus() -> int:
+    """CPU threads that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def plan(graph: Graph) -> str:
+    """What would run, in order, and what is shared or reused."""
+    lines = []
+    for number, node in enumerate(graph.nodes.values(), start=1):
+        state = "stored" if node.entry is not None else "to do"
+        lines.append(f"{number:>3}  {state:<7} {node.threads} thread(s)  {describe(node)}")
+    wanted = sum(len(keys) for keys in graph.stages.values())
+    distinct = len({key for keys in graph.stages.values() for key in keys})
+    lines.append(
+        f"{len(graph.pending)} of {len(graph.nodes)} to do; {wanted} stages of all arms and seeds"
+        f" are {distinct} distinct ones"
+    )
+    return "\n".join(lines)
+
+
+def run(resolved: Sequence[Resolved], graph: Graph, jobs: int, argv: Sequence[str]) -> int:
+    """Run what is pending, then write the report also where something failed."""
+    from vilax.ablation.collect import collect
+    from vilax.ablation.executor import execute
+    from vilax.ablation.progress import Display
+
+    with Display(graph) as display:
+        outcomes = execute(graph.pending, jobs, display)
+    raise NotImplementedError

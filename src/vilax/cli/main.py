@@ -1,0 +1,51 @@
+"""Finds the command; nothing heavy is imported before it is known."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from vilax.config.errors import ConfigError, unknown
+
+COMMANDS = {
+    "train": "train a recipe, or the part of it up to a stage",
+    "evaluate": "train or reuse a recipe and evaluate its last stage",
+    "compare": "run the arms of comparisons and write the report",
+    "report": "write the report again from stored results",
+    "check": "prove that a comparison's arms differ only in what it declares",
+    "store": "look into the stage store: list, show, why-not, prune",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0 if what was asked was done, 1 if it failed, 2 for a bad request, 130 if interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print("usage: vilax COMMAND ...\n")
+        for name, line in COMMANDS.items():
+            print(f"  {name:10} {line}")
+        print("\nvilax COMMAND --help says more; vilax --version prints the version")
+        return 0
+    if words[0] == "--version":
+        from vilax import __version__
+
+        print(f"vilax {__version__}")
+        return 0
+    try:
+        if words[0] not in COMMANDS:
+            raise unknown("command", words[0], COMMANDS)
+        code: int = import_module(f"vilax.cli.{words[0]}").main(words[1:])
+    except ConfigError as error:
+        print(f"vilax: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("vilax: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

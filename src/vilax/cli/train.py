@@ -1,0 +1,53 @@
+"""``vilax train``: a recipe, or the part of it up to a stage."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from vilax.cli.overrides import multirun, parse, print_help, shown
+from vilax.config.compose import compose_run
+from vilax.config.schema.run import Run
+
+WHAT = "Train a recipe's stages in order; a stage that the store has is reused, not trained again."
+
+
+def main(argv: Sequence[str]) -> int:
+    """Compose, validate, train; prints each stage's identity and folder."""
+    if "--help" in argv or "-h" in argv:
+        print_help("train", WHAT)
+        return 0
+    request = parse(argv)
+    if request.multirun:
+        multirun(request, train)
+        return 0
+    run = compose_run(request.overrides, request.config_dir)
+    if request.show:
+        print(shown(run), end="")
+        return 0
+    if needs_launch(run):
+        launch(run, ["train", *argv])
+    train(run)
+    return 0
+
+
+def train(run: Run) -> None:
+    """Train and print what came of it."""
+    from vilax.training.recipe import run_recipe, stages_of
+
+    entries = run_recipe(run)
+    if os.environ.get("RANK", "0") == "0":
+        for name, entry in zip(stages_of(run), entries, strict=True):
+            print(f"{name} {entry.identity} {entry.folder}")
+
+
+def needs_launch(run: Run) -> bool:
+    """Whether processes are asked for and no launcher has started them."""
+    wants = run.trainer.strategy != "single" and run.trainer.devices > 1
+    return wants and run.trainer.nodes == 1 and "RANK" not in os.environ
+
+
+def launch(run: Run, argv: Sequence[str]) -> None:
+    """Become torchrun with one process per device on this machine."""
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    words += [f"--nproc-per-node={run.trainer.devices}", "-m", "vilax.cli.main", *argv]
+    os.execv(sys.executable, words)
