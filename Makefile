@@ -1,8 +1,11 @@
 # Everything that a user types. Variables may be given behind the target: make test JOBS=4
 
+SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What pip says goes to the log; sizes and errors are shown.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --log $(VENV)/setup.log
 
 SCALE ?= micro
 SEEDS ?= 0
@@ -24,13 +27,14 @@ help: ## Print the targets
 	@echo "Variables of reproduce-ablations (default):"
 	@echo "  SCALE ($(SCALE))  SEEDS ($(SEEDS))  ONLY ($(subst $() ,$(comma),$(strip $(ONLY))))  FULL=1 runs all comparisons  JOBS (all cores)"
 
-# The stamp holds what .venv was made from. First line: interpreter and place; a .venv of other
-# ones, or one whose making was interrupted, is made anew. Second line: the locked versions.
+# The stamp holds what .venv was made from: interpreter and place, then a hash of the versions. It
+# is there only while .venv is whole. A .venv without it, or of another interpreter or place, is
+# made anew; one of other versions is brought up to date.
 setup: ## Make .venv with the locked versions; nothing to do when it is up to date
 	@command -v $(PYTHON) >/dev/null || \
 	  { echo "vilax needs Python 3.11 or newer, and '$(PYTHON)' is not found" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("vilax needs Python 3.11 or newer, and $(PYTHON) is %d.%d: try make setup PYTHON=python3.11" % v[:2])'
-	@set -e; \
+	@set -e -o pipefail; \
 	base=$$($(PYTHON) -c 'import os, sys; print(sys.version.split()[0], os.path.realpath(sys.base_prefix), os.getcwd())'); \
 	lock=$$($(PYTHON) -c 'import hashlib; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in ("pyproject.toml", "requirements.lock"))).hexdigest())'); \
 	stamp=$(VENV)/setup-stamp; \
@@ -40,8 +44,9 @@ setup: ## Make .venv with the locked versions; nothing to do when it is up to da
 	  $(PYTHON) -m venv --clear $(VENV) || { echo "setup: no venv module; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; };; \
 	esac; \
 	rm -f $$stamp; \
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet -r requirements.lock; \
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .; \
+	$(PIP) -r requirements.lock 2>&1 | sed -n -E 's/^ *(Downloading) ([^ ]*\/)?([^ /]+) \(([0-9.]+ [MG]B)\).*/setup: fetching \3, \4/p; s/^Installing collected.*/setup: installing/p; /^ERROR/p' || \
+	  { echo "setup: pip failed; $(VENV)/setup.log has all it said" >&2; exit 1; }; \
+	$(PIP) --no-deps --no-build-isolation -e . >/dev/null; \
 	echo "$$base $$lock" > $$stamp.new; mv $$stamp.new $$stamp; \
 	echo "setup: done; the command is $(BIN)/vilax"
 

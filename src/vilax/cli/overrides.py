@@ -19,6 +19,7 @@ from vilax.config.compose import (
 from vilax.config.errors import ConfigError
 from vilax.config.locate import conf_dir, outputs_dir
 from vilax.config.schema.run import Run
+from vilax.config.searchpath import search_first
 
 GRAMMAR = """\
   GROUP=NAME                  a file of the group, for example projector=transformer
@@ -138,8 +139,8 @@ def multirun(request: Request, task: Callable[[Run], None]) -> None:
         check_rules(run)
         task(run)
 
-    folder = request.config_dir or conf_dir()
-    words = ["--multirun", f"hydra.searchpath=[file://{conf_dir()}]"]
+    search_first(request.config_dir)
+    words = ["--multirun"]
     words += [f"hydra.sweep.dir={outputs_dir()}/multirun/${{now:%Y-%m-%d_%H-%M-%S}}"]
     words += ["hydra/job_logging=none", "hydra/hydra_logging=none", *launcher]
     for text in ours:
@@ -147,7 +148,7 @@ def multirun(request: Request, task: Callable[[Run], None]) -> None:
     before = sys.argv
     sys.argv = [before[0], *words]
     try:
-        hydra.main(version_base="1.3", config_path=str(folder.absolute()), config_name="config")(
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(
             job
         )()
     finally:

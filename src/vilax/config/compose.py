@@ -18,6 +18,7 @@ from vilax.config.locate import conf_dir, experiments_dir
 from vilax.config.rules import check_rules
 from vilax.config.schema.comparison import Arm, Comparison
 from vilax.config.schema.run import Run
+from vilax.config.searchpath import search_first
 from vilax.config.validate import validate
 from vilax.config.walk import field_of
 
@@ -179,15 +180,13 @@ def compose_groups(hydra_overrides: Sequence[str], config_dir: Path | None) -> d
     Raises:
         ConfigError: Hydra cannot compose it.
     """
-    primary, extra = conf_dir(), []
-    if config_dir is not None:
-        if not config_dir.is_dir():
-            raise ConfigError(f"--config-dir {config_dir}: no such folder")
-        primary, extra = config_dir.absolute(), [f"hydra.searchpath=[file://{conf_dir()}]"]
+    if config_dir is not None and not config_dir.is_dir():
+        raise ConfigError(f"--config-dir {config_dir}: no such folder")
+    search_first(config_dir)
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(config_dir=str(primary), version_base="1.3"):
-            composed: DictConfig = compose("config", [*extra, *hydra_overrides])
+        with initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
+            composed: DictConfig = compose("config", list(hydra_overrides))
         plain = OmegaConf.to_container(composed, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         lines = [line for line in str(error).splitlines() if line.strip()]

@@ -70,6 +70,11 @@ def _model(run: Run) -> Iterator[str]:
 
 def _stage(run: Run, name: str, stage: Stage) -> Iterator[str]:
     where = f"stages.{name}"
+    if ("encoder" in stage.parts) != ("projector" in stage.parts) or "llm" not in stage.parts:
+        yield (
+            f"{where}.parts={list(stage.parts)}: expected [llm] for a text-only stage,"
+            " or [encoder, projector, llm]"
+        )
     trained = [p for p in ("encoder", "projector", "llm") if getattr(stage.freeze, p).mode != "frozen"]
     if not trained:
         yield f"{where}.freeze trains nothing: expected at least one part trained or adapted"
@@ -79,11 +84,6 @@ def _stage(run: Run, name: str, stage: Stage) -> Iterator[str]:
                 f"{where}.freeze.{part}.mode={getattr(stage.freeze, part).mode} but"
                 f" {where}.parts={list(stage.parts)} has no {part}"
             )
-    if ("encoder" in stage.parts) != ("projector" in stage.parts) or "llm" not in stage.parts:
-        yield (
-            f"{where}.parts={list(stage.parts)}: expected [llm] for a text-only stage,"
-            " or [encoder, projector, llm]"
-        )
     if stage.batch % stage.blend.streams:
         yield (
             f"{where}.batch={stage.batch} with {where}.blend.streams={stage.blend.streams}:"

@@ -1,0 +1,182 @@
+"""What a comparison's arms came to: scores per item, and what each stage saw and took."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from vilax.ablation.comparison import Resolved
+from vilax.ablation.control import measured_faults
+from vilax.ablation.executor import Outcome
+from vilax.ablation.graph import Graph, Lookup, Node
+from vilax.artifacts.store import Entry
+
+TaskScores = dict[str, dict[int, dict[str, float]]]
+"""Task to number of shots to item to score, 0 to 1."""
+
+CIDER_TOP = 10.0
+"""Largest CIDEr-D. Captions enter as a share of it, so that tasks weigh alike in an endpoint;
+papers print 100 times CIDEr-D, which gives captions ten times as much weight."""
+
+COUNTS = ("tokens", "images", "documents", "supervised")
+
+
+@dataclass(frozen=True)
+class StageFacts:
+    """One stage of one arm at one seed.
+
+    Attributes:
+        name: name of the stage.
+        seed: seed of the arm's run.
+        identity: the stage's identity in the store.
+        reused: whether it was stored before, or trained for an arm or seed before this one.
+        seconds: what its training took, whenever that was.
+        counts: tokens, images, documents and supervised tokens that it saw.
+    """
+
+    name: str
+    seed: int
+    identity: str
+    reused: bool
+    seconds: float
+    counts: Mapping[str, float]
+
+
+@dataclass
+class ArmFacts:
+    """One arm.
+
+    Attributes:
+        title: one line for tables.
+        overrides: key to value.
+        command: the command that repeats it at the first seed.
+        stages: every stage at every seed that was done.
+        scores: seed to scores of its last stage, for the seeds that were done.
+        chance: task to the score of guessing, where that is defined.
+        failed: why a seed of it is missing; empty: none is.
+    """
+
+    title: str
+    overrides: Mapping[str, object]
+    command: str
+    stages: list[StageFacts] = field(default_factory=list)
+    scores: dict[int, TaskScores] = field(default_factory=dict)
+    chance: dict[str, float] = field(default_factory=dict)
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """One comparison, as far as it was done.
+
+    Attributes:
+        resolved: the comparison and its runs.
+        arms: arm to facts.
+        controls: seed to the base LLM's scores on tasks asked in text.
+        unequal: stages in which the arms did not see as much as each other.
+        results: every stored result in it, by (arm, seed, stage); evaluations under ``evaluation``.
+    """
+
+    resolved: Resolved
+    arms: Mapping[str, ArmFacts]
+    controls: Mapping[int, TaskScores]
+    unequal: tuple[str, ...]
+    results: Mapping[tuple[str, int, str], Entry]
+
+
+def collect(
+    resolved: Resolved, graph: Graph, outcomes: Mapping[str, Outcome], lookup: Lookup
+) -> Collected:
+    """Gather a comparison's results from the store.
+
+    Args:
+        resolved: the comparison.
+        graph: what was planned.
+        outcomes: how the nodes that ran ended; a node in neither it nor the store was not run.
+        lookup: where results are found.
+    """
+    arms: dict[str, ArmFacts] = {}
+    results: dict[tuple[str, int, str], Entry] = {}
+    seen: set[str] = set()
+    for one in resolved.runs:
+        settings = resolved.comparison.arms[one.arm]
+        facts = arms.setdefault(one.arm, ArmFacts(settings.title, settings.overrides, one.command))
+        place = (resolved.name, one.arm, one.seed)
+        missing: Node | None = None
+        for key in graph.stages[place]:
+            node = graph.nodes[key]
+            entry = node.entry or lookup.find_stage(node.run, node.stage)
+            if entry is None:
+                missing = missing or node
+                continue
+            is_old = node.entry is not None or key in seen
+            facts.stages.append(stage_facts(node.stage, one.seed, entry, is_old))
+            results[one.arm, one.seed, node.stage] = entry
+            seen.add(key)
+        node = graph.nodes[graph.evaluations[place]]
+        entry = node.entry or lookup.find_evaluation(node.run, node.stage)
+        if entry is None:
+            why = _why(outcomes, missing or node)
+            facts.failed = facts.failed or f"seed {one.seed}: {why}"
+            continue
+        results[one.arm, one.seed, "evaluation"] = entry
+        facts.scores[one.seed], facts.chance = read_scores(entry)
+    controls: dict[int, TaskScores] = {}
+    for seed in resolved.seeds:
+        if (resolved.name, seed) in graph.controls:
+            node = graph.nodes[graph.controls[resolved.name, seed]]
+            entry = node.entry or lookup.find_evaluation(node.run, node.stage)
+            if entry is not None:
+                controls[seed], _ = read_scores(entry)
+    held = resolved.comparison.held_equal
+    return Collected(resolved, arms, controls, tuple(_unequal(held, arms.items())), results)
+
+
+def _why(outcomes: Mapping[str, Outcome], node: Node) -> str:
+    outcome = outcomes.get(node.key)
+    if outcome is None:
+        return f"{node.title} has not been run"
+    return f"{node.title}: {outcome.failure}"
+
+
+def stage_facts(name: str, seed: int, entry: Entry, reused: bool) -> StageFacts:
+    """What the store says of a stage."""
+    counts = {count: float(entry.meta.get(count, 0)) for count in COUNTS}
+    seconds = float(entry.meta["seconds"])
+    return StageFacts(name, seed, entry.identity, reused, seconds, counts)
+
+
+def read_scores(entry: Entry) -> tuple[TaskScores, dict[str, float]]:
+    """Scores of an evaluation by task, shots and item, and the chance level of tasks that have one.
+
+    Captions are divided by the largest CIDEr-D, so that all scores lie between 0 and 1.
+    """
+    results = json.loads((entry.folder / "results.json").read_text(encoding="utf-8"))["tasks"]
+    tops = {task: top_of(facts["metric"]) for task, facts in results.items()}
+    scores: TaskScores = {
+        task: {int(k): {} for k in facts["scores"]} for task, facts in results.items()
+    }
+    with (entry.folder / "predictions.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            task = str(row["task"])
+            scores[task][int(row["k"])][str(row["id"])] = float(row["score"]) / tops[task]
+    chance = {
+        task: float(facts["chance"])
+        for task, facts in results.items()
+        if facts["chance"] is not None
+    }
+    return scores, chance
+
+
+def top_of(metric: str) -> float:
+    """The largest value of a metric's score for one item."""
+    return CIDER_TOP if metric.lower().startswith("cider") else 1.0
+
+
+def _unequal(held: str, arms: Iterable[tuple[str, ArmFacts]]) -> list[str]:
+    counts: dict[str, dict[str, Mapping[str, float]]] = {}
+    for arm, facts in arms:
+        # Seeds draw other documents, so only runs of one seed are compared.
+        first = min((stage.seed for stage in facts.stages), default=0)
+        counts[arm] = {s.name: s.counts for s in facts.stages if s.seed == first}
+    return measured_faults(held, counts)
