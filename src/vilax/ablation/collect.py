@@ -13,10 +13,6 @@ from vilax.artifacts.store import Entry
 TaskScores = dict[str, dict[int, dict[str, float]]]
 """Task to number of shots to item to score, 0 to 1."""
 
-CIDER_TOP = 10.0
-"""Largest CIDEr-D. Captions enter as a share of it, so that tasks weigh alike in an endpoint;
-papers print 100 times CIDEr-D, which gives captions ten times as much weight."""
-
 COUNTS = ("tokens", "images", "documents", "supervised")
 
 
@@ -146,12 +142,8 @@ def stage_facts(name: str, seed: int, entry: Entry, reused: bool) -> StageFacts:
 
 
 def read_scores(entry: Entry) -> tuple[TaskScores, dict[str, float]]:
-    """Scores of an evaluation by task, shots and item, and the chance level of tasks that have one.
-
-    Captions are divided by the largest CIDEr-D, so that all scores lie between 0 and 1.
-    """
+    """Scores of an evaluation by task, shots and item, and chance levels where defined."""
     results = json.loads((entry.folder / "results.json").read_text(encoding="utf-8"))["tasks"]
-    tops = {task: top_of(facts["metric"]) for task, facts in results.items()}
     scores: TaskScores = {
         task: {int(k): {} for k in facts["scores"]} for task, facts in results.items()
     }
@@ -159,18 +151,13 @@ def read_scores(entry: Entry) -> tuple[TaskScores, dict[str, float]]:
         for line in lines:
             row = json.loads(line)
             task = str(row["task"])
-            scores[task][int(row["k"])][str(row["id"])] = float(row["score"]) / tops[task]
+            scores[task][int(row["k"])][str(row["id"])] = float(row["score"])
     chance = {
         task: float(facts["chance"])
         for task, facts in results.items()
         if facts["chance"] is not None
     }
     return scores, chance
-
-
-def top_of(metric: str) -> float:
-    """The largest value of a metric's score for one item."""
-    return CIDER_TOP if metric.lower().startswith("cider") else 1.0
 
 
 def _unequal(held: str, arms: Iterable[tuple[str, ArmFacts]]) -> list[str]:

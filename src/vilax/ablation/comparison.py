@@ -122,7 +122,7 @@ def resolve(
     for arm, settings in comparison.arms.items():
         shared = [override_text(key, value) for key, value in comparison.base.items()]
         own = [override_text(key, value) for key, value in settings.overrides.items()]
-        overrides = (f"scale={scale}", *shared, *extra, *own)
+        overrides = (f"scale={scale}", *shared, *extra, *own, f"until={comparison.stage}")
         try:
             run = compose_run(overrides, config_dir)
         except ConfigError as error:

@@ -18,12 +18,12 @@ from rich.progress import (
 from vilax.ablation.executor import Outcome
 from vilax.ablation.graph import Graph, Node
 
-DONE = {"data": "built", "pictures": "encoded", "stage": "trained", "evaluation": "evaluated"}
+DONE = {"data": "built", "pictures": "encoded", "stage": "trained", "evaluation": "finished"}
 RUNNING = {
     "data": "building",
     "pictures": "encoding",
     "stage": "training",
-    "evaluation": "evaluating",
+    "evaluation": "running",
 }
 EVER = 1e9
 """Seconds over which speed is averaged: nodes are few and long."""
@@ -77,7 +77,7 @@ class Display:
             label = escape(f"{RUNNING[node.kind]} {describe(node)}")
             self._bars[node.key] = self._progress.add_task(label, total=None)
         else:
-            self._line(f"{RUNNING[node.kind]:<10} {describe(node)}")
+            self._line(f"{RUNNING[node.kind]:<9} {describe(node)}")
 
     def ended(self, node: Node, outcome: Outcome) -> None:
         """Show how the node ended."""

@@ -72,4 +72,3 @@ def summary(proof: Proof) -> str:
         f"{verdict}: {len(proof.differences)} keys differ, {proof.equal} keys are the same in all"
         f" arms, {held}"
     )
-

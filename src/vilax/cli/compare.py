@@ -2,26 +2,25 @@
 
 import argparse
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vilax.ablation.collect import Collected, collect
 from vilax.ablation.comparison import Resolved, resolve
 from vilax.ablation.control import require
+from vilax.ablation.executor import Outcome, execute
 from vilax.ablation.graph import Graph, build, store_lookup
-from vilax.ablation.progress import describe
+from vilax.ablation.progress import Display, describe
 from vilax.config.compose import comparison_names
 from vilax.config.errors import ConfigError
-
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str]) -> int:
     """Run comparisons and write their report.
 
     Returns:
-        0 if all arms were done, 1 if one failed, 130 if it was interrupted.
+        0 if all arms were done, 1 if one failed or saw more data than another.
 
     Raises:
         ConfigError: the request is bad, or the arms are no controlled comparison.
@@ -40,15 +39,11 @@ def main(argv: Sequence[str]) -> int:
     if options.plan:
         print(plan(graph))
         return 0
-    try:
-        return run(resolved, graph, options.jobs or cpus(), argv)
-    except KeyboardInterrupt:
-        print(
-            "vilax: interrupted; what was finished is kept, and the same command goes on from"
-            f" there: {shlex.join(['vilax', 'compare', *argv])}",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
+    collected = run(resolved, graph, options.jobs or cpus())
+    missing = failures(collected)
+    for line in missing:
+        print(f"vilax: {line}", file=sys.stderr)
+    return 1 if missing else 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -106,12 +101,23 @@ def plan(graph: Graph) -> str:
     return "\n".join(lines)
 
 
-def run(resolved: Sequence[Resolved], graph: Graph, jobs: int, argv: Sequence[str]) -> int:
-    """Run what is pending, then write the report also where something failed."""
-    from vilax.ablation.collect import collect
-    from vilax.ablation.executor import execute
-    from vilax.ablation.progress import Display
-
+def run(resolved: Sequence[Resolved], graph: Graph, jobs: int) -> list[Collected]:
+    """Run what is pending and gather what there is then, also where something failed."""
+    outcomes: dict[str, Outcome] = {}
     with Display(graph) as display:
-        outcomes = execute(graph.pending, jobs, display)
-    raise NotImplementedError
+        if graph.pending:
+            outcomes = execute(graph.pending, jobs, display)
+    lookup = store_lookup()
+    return [collect(comparison, graph, outcomes, lookup) for comparison in resolved]
+
+
+def failures(collected: Sequence[Collected]) -> list[str]:
+    """What is missing, each with the command that tries it again."""
+    lines = []
+    for one in collected:
+        for arm, facts in one.arms.items():
+            if facts.failed:
+                lines.append(f"{one.resolved.name}, arm {arm}, {facts.failed}")
+                lines.append(f"  try it alone: {facts.command}")
+        lines += [f"{one.resolved.name}: {sentence}" for sentence in one.unequal]
+    return lines

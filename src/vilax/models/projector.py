@@ -49,7 +49,8 @@ class TransformerProjector(Projector):
 
     The paper names a "Transformer block" and gives no size (paper.md 1.4). Ours: ``blocks``
     pre-norm blocks with MLP of 4x width, no positions (the encoder's features carry theirs),
-    token count kept. ``width`` other than the encoder's adds one linear layer in front.
+    token count kept. Without ``width`` they are as wide as the narrower of encoder and LLM; a
+    width other than the encoder's adds one linear layer in front.
 
     Raises:
         ValueError: the heads do not divide the width.
@@ -59,12 +60,12 @@ class TransformerProjector(Projector):
         self, d_vision: int, d_llm: int, blocks: int = 1, heads: int = 8, width: int | None = None
     ) -> None:
         super().__init__()
-        inner = width or d_vision
+        inner = width or min(d_vision, d_llm)
         if inner % heads:
             raise ValueError(
                 f"projector.heads={heads} does not divide the projector's width {inner}"
             )
-        self.inlet = nn.Linear(d_vision, inner) if width else nn.Identity()
+        self.inlet = nn.Linear(d_vision, inner) if inner != d_vision else nn.Identity()
         layer = nn.TransformerEncoderLayer(
             inner, heads, 4 * inner, 0.0, "gelu", batch_first=True, norm_first=True
         )

@@ -71,9 +71,10 @@ class TransformerProjector(Node):
     blocks: int = Field(1, ge=1, le=12)
     """Number of blocks."""
     heads: int = Field(8, ge=1, le=64)
-    """Attention heads; must divide the encoder's width (or ``width``)."""
+    """Attention heads; must divide the width of the blocks."""
     width: int | None = Field(None, ge=8)
-    """Width of the blocks; null: the encoder's. Other values add one Linear in front."""
+    """Width of the blocks; null: the narrower of encoder and LLM. Not the encoder's: one more
+    Linear in front."""
 
 
 class DownsampleProjector(Node):

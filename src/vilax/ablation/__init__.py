@@ -1,0 +1,1 @@
+"""Comparisons: arms as one graph of stages, claims with their tests, the report."""

@@ -1,0 +1,103 @@
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.ablation.fakes import FakeStore, freezing
+from vilax.ablation.collect import Collected, collect
+from vilax.ablation.executor import Outcome
+from vilax.ablation.graph import Graph, Node, build
+
+COUNTS = {"tokens": 1000, "images": 20, "documents": 50, "supervised": 400, "seconds": 12.0}
+
+
+def publish(store: FakeStore, node: Node, folder: Path, **changes: float) -> None:
+    here = folder / node.key.replace(":", "-")
+    here.mkdir()
+    if node.kind == "evaluation":
+        tasks = {
+            "relation": {"metric": "accuracy", "scores": {"0": 0.5, "4": 1.0}, "chance": 0.25},
+            "caption": {"metric": "cider_d / 10", "scores": {"0": 0.1}, "chance": None},
+        }
+        (here / "results.json").write_text(json.dumps({"tasks": tasks}))
+        rows = [
+            ("relation", 0, "x", 0.0),
+            ("relation", 0, "y", 1.0),
+            ("relation", 4, "x", 1.0),
+            ("relation", 4, "y", 1.0),
+            ("caption", 0, "z", 0.1),
+        ]
+        lines = [
+            json.dumps({"task": task, "k": k, "id": item, "score": score})
+            for task, k, item, score in rows
+        ]
+        (here / "predictions.jsonl").write_text("\n".join(lines) + "\n")
+    store.put(node, here, {"name": node.stage, **COUNTS, **changes})
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+def gather(
+    store: FakeStore, graph: Graph, outcomes: Mapping[str, Outcome] | None = None
+) -> Collected:
+    return collect(freezing((0, 1)), graph, outcomes or {}, store.lookup())
+
+
+def test_scores_come_by_seed_task_shots_and_item(store: FakeStore, tmp_path: Path) -> None:
+    graph = build([freezing((0, 1))], store.lookup())
+    for node in graph.nodes.values():
+        publish(store, node, tmp_path)
+    collected = gather(store, graph)
+    arm = collected.arms["b"]
+    assert arm.scores[1]["relation"] == {0: {"x": 0.0, "y": 1.0}, 4: {"x": 1.0, "y": 1.0}}
+    assert arm.chance == {"relation": 0.25}
+    assert arm.failed == ""
+    assert set(collected.controls) == {0, 1}
+    assert collected.unequal == ()
+    assert collected.results["a", 1, "evaluation"].kind == "evaluation"
+
+
+def test_a_stage_counts_as_trained_for_its_first_arm_only(store: FakeStore, tmp_path: Path) -> None:
+    graph = build([freezing((0, 1))], store.lookup())
+    for node in graph.nodes.values():
+        publish(store, node, tmp_path)
+    collected = gather(store, graph)
+
+    def reused(arm: str) -> dict[tuple[int, str], bool]:
+        return {(s.seed, s.name): s.reused for s in collected.arms[arm].stages}
+
+    assert not reused("a")[0, "text"]
+    assert reused("a")[1, "text"]
+    assert not reused("a")[1, "pretrain"]
+    assert reused("b")[1, "pretrain"]
+    assert not reused("b")[1, "sft"]
+    again = gather(store, build([freezing((0, 1))], store.lookup()))
+    assert all(stage.reused for arm in again.arms.values() for stage in arm.stages)
+
+
+def test_a_missing_stage_fails_its_arms_with_the_reason(store: FakeStore, tmp_path: Path) -> None:
+    graph = build([freezing((0, 1))], store.lookup())
+    bad = graph.stages["freezing", "c", 1][2]
+    lost = {bad, graph.stages["freezing", "c", 1][3], graph.evaluations["freezing", "c", 1]}
+    for node in graph.nodes.values():
+        if node.key not in lost:
+            publish(store, node, tmp_path)
+    outcomes = {bad: Outcome(1.0, "loss is not a number")}
+    collected = gather(store, graph, outcomes)
+    assert collected.arms["c"].failed == "seed 1: pretrain: loss is not a number"
+    assert set(collected.arms["c"].scores) == {0}
+    assert not collected.arms["d"].failed
+
+
+def test_arms_that_saw_unequal_numbers_of_tokens_are_named(
+    store: FakeStore, tmp_path: Path
+) -> None:
+    graph = build([freezing((0, 1))], store.lookup())
+    odd = graph.stages["freezing", "d", 0][2]
+    for node in graph.nodes.values():
+        publish(store, node, tmp_path, **({"tokens": 1500} if node.key == odd else {}))
+    assert "pretrain was to hold tokens equal" in gather(store, graph).unequal[0]
