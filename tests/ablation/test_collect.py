@@ -12,12 +12,15 @@ from vilax.ablation.graph import Graph, Node, build
 COUNTS = {"tokens": 1000, "images": 20, "documents": 50, "supervised": 400, "seconds": 12.0}
 
 
-def publish(store: FakeStore, node: Node, folder: Path, **changes: float) -> None:
+def publish(
+    store: FakeStore, node: Node, folder: Path, solved: float = 1.0, **changes: float
+) -> None:
     here = folder / node.key.replace(":", "-")
     here.mkdir()
     if node.kind == "evaluation":
         tasks = {
             "relation": {"metric": "accuracy", "scores": {"0": 0.5, "4": 1.0}, "chance": 0.25},
+            "text_relation": {"metric": "accuracy", "scores": {"4": solved}, "chance": 0.25},
             "caption": {"metric": "cider_d / 10", "scores": {"0": 0.1}, "chance": None},
         }
         (here / "results.json").write_text(json.dumps({"tasks": tasks}))
@@ -26,6 +29,7 @@ def publish(store: FakeStore, node: Node, folder: Path, **changes: float) -> Non
             ("relation", 0, "y", 1.0),
             ("relation", 4, "x", 1.0),
             ("relation", 4, "y", 1.0),
+            ("text_relation", 4, "x", solved),
             ("caption", 0, "z", 0.1),
         ]
         lines = [
@@ -54,7 +58,7 @@ def test_scores_come_by_seed_task_shots_and_item(store: FakeStore, tmp_path: Pat
     collected = gather(store, graph)
     arm = collected.arms["b"]
     assert arm.scores[1]["relation"] == {0: {"x": 0.0, "y": 1.0}, 4: {"x": 1.0, "y": 1.0}}
-    assert arm.chance == {"relation": 0.25}
+    assert arm.chance == {"relation": 0.25, "text_relation": 0.25}
     assert arm.failed == ""
     assert set(collected.controls) == {0, 1}
     assert collected.unequal == ()
@@ -101,3 +105,14 @@ def test_arms_that_saw_unequal_numbers_of_tokens_are_named(
     for node in graph.nodes.values():
         publish(store, node, tmp_path, **({"tokens": 1500} if node.key == odd else {}))
     assert "pretrain was to hold tokens equal" in gather(store, graph).unequal[0]
+
+
+@pytest.mark.parametrize(("solved", "is_solved"), [(1.0, True), (0.3, False)])
+def test_a_task_that_the_base_llm_does_not_solve_in_text_carries_no_claim(
+    store: FakeStore, tmp_path: Path, solved: float, is_solved: bool
+) -> None:
+    graph = build([freezing((0, 1))], store.lookup())
+    for node in graph.nodes.values():
+        publish(store, node, tmp_path, solved)
+    failed = gather(store, graph).failed_controls
+    assert set(failed) == (set() if is_solved else {"relation"})

@@ -33,6 +33,7 @@ TINY = [
     "stages.text.threads=1",
     "trainer.log_steps=1",
     "trainer.accelerator=cpu",
+    "trainer.precision=fp32",
 ]
 
 

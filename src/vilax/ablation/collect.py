@@ -1,14 +1,17 @@
 """What a comparison's arms came to: scores per item, and what each stage saw and took."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
+from vilax.ablation.claims import control_failure
 from vilax.ablation.comparison import Resolved
 from vilax.ablation.control import measured_faults
 from vilax.ablation.executor import Outcome
 from vilax.ablation.graph import Graph, Lookup, Node
 from vilax.artifacts.store import Entry
+from vilax.config.schema.comparison import InteractionClaim
 
 TaskScores = dict[str, dict[int, dict[str, float]]]
 """Task to number of shots to item to score, 0 to 1."""
@@ -68,6 +71,7 @@ class Collected:
         resolved: the comparison and its runs.
         arms: arm to facts.
         controls: seed to the base LLM's scores on tasks asked in text.
+        failed_controls: task to the reason why it may not carry a claim.
         unequal: stages in which the arms did not see as much as each other.
         results: every stored result in it, by (arm, seed, stage); evaluations under ``evaluation``.
     """
@@ -75,6 +79,7 @@ class Collected:
     resolved: Resolved
     arms: Mapping[str, ArmFacts]
     controls: Mapping[int, TaskScores]
+    failed_controls: Mapping[str, str]
     unequal: tuple[str, ...]
     results: Mapping[tuple[str, int, str], Entry]
 
@@ -117,14 +122,56 @@ def collect(
         results[one.arm, one.seed, "evaluation"] = entry
         facts.scores[one.seed], facts.chance = read_scores(entry)
     controls: dict[int, TaskScores] = {}
+    chance: dict[str, float] = {}
     for seed in resolved.seeds:
         if (resolved.name, seed) in graph.controls:
             node = graph.nodes[graph.controls[resolved.name, seed]]
             entry = node.entry or lookup.find_evaluation(node.run, node.stage)
             if entry is not None:
-                controls[seed], _ = read_scores(entry)
+                controls[seed], chance = read_scores(entry)
     held = resolved.comparison.held_equal
-    return Collected(resolved, arms, controls, tuple(_unequal(held, arms.items())), results)
+    return Collected(
+        resolved,
+        arms,
+        controls,
+        failed_controls(resolved, controls, chance),
+        tuple(_unequal(held, arms.items())),
+        results,
+    )
+
+
+def failed_controls(
+    resolved: Resolved, controls: Mapping[int, TaskScores], chance: Mapping[str, float]
+) -> dict[str, str]:
+    """Tasks that may not carry a claim, because the base LLM does not solve them in text.
+
+    Each is judged at the most shots at which a claim uses it. Where the recipe has no stage to
+    measure the base LLM on, as with a pre-trained one, no task is held back.
+    """
+    comparison = resolved.comparison
+    if comparison.control_stage not in next(iter(resolved.arms.values())).order:
+        return {}
+    found: dict[str, str] = {}
+    for task, control in comparison.controls.items():
+        shots = [
+            claim.k_high if isinstance(claim, InteractionClaim) else claim.k
+            for claim in comparison.claims.values()
+            if task in comparison.endpoints[claim.endpoint].tasks
+        ]
+        figures = mean_scores([scores[control] for scores in controls.values()])
+        reason = control_failure(task, control, figures, chance.get(control), max(shots, default=0))
+        if reason is not None:
+            found[task] = reason
+    return found
+
+
+def mean_scores(scores: Sequence[Mapping[int, Mapping[str, float]]]) -> dict[int, float]:
+    """Shots to the mean over seeds of the mean over items."""
+    means: dict[int, list[float]] = {}
+    for one in scores:
+        for k, items in one.items():
+            means.setdefault(k, []).append(fmean(items.values()))
+    return {k: fmean(values) for k, values in means.items()}
 
 
 def _why(outcomes: Mapping[str, Outcome], node: Node) -> str:
