@@ -53,8 +53,8 @@ setup: ## Make .venv with the locked versions; nothing to do when it is up to da
 reproduce-ablations: setup ## Train and judge the paper's comparisons; writes outputs/report/SCALE/report.html
 	@$(BIN)/vilax compare $(WANTED) --scale $(SCALE) --seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS))
 
-report: setup ## Write the report again from the stored results; trains nothing
-	@$(BIN)/vilax report $(WANTED) --scale $(SCALE) --seeds $(SEEDS)
+report: setup ## Write the page again from the last report.json; trains nothing
+	@$(BIN)/vilax report --scale $(SCALE)
 
 test: setup ## Run the tests, on all cores (JOBS=n: on n)
 	@$(BIN)/python -m pytest -n $(or $(JOBS),logical) --dist loadfile -q

@@ -17,7 +17,10 @@ from vilax.config.schema.execution import Trainer
 from vilax.config.schema.stage import Stage
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
@@ -77,7 +80,7 @@ def _claim_slowly(root, log) -> None:
     store = Store(root)
     with store.claim("stage", "same", {"a": 1}) as claim:
         if claim.entry is None:
-            with open(log, "a") as file:
+            with log.open("a") as file:
                 file.write("made\n")
             time.sleep(0.3)
             claim.publish({"name": "x"})

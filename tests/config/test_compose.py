@@ -80,8 +80,13 @@ def test_every_shipped_choice_composes_and_says_what_it_is(group: str) -> None:
 def test_every_stage_choice_composes(group: str) -> None:
     for name in choices(group):
         parts = "[llm]" if name in ("llm_only", "text") else "[encoder, projector, llm]"
-        compose_run([f"stages.pretrain.{group}={name}", f"stages.pretrain.parts={parts}",
-                     *(["stages.pretrain.freeze=llm_only"] if parts == "[llm]" else [])])
+        compose_run(
+            [
+                f"stages.pretrain.{group}={name}",
+                f"stages.pretrain.parts={parts}",
+                *(["stages.pretrain.freeze=llm_only"] if parts == "[llm]" else []),
+            ]
+        )
 
 
 def test_choices_values_and_order_of_overrides() -> None:

@@ -52,9 +52,7 @@ def test_scores_are_log_likelihoods_and_do_not_depend_on_the_batch(
     features = pictures(tiny_vlm)
     candidates = [[[3], [4, 5]], [[6, 7, 8], [9]], [[10], [11]]]
     together = score(tiny_vlm, prompts(), candidates, features, pad_id=0)
-    for prompt, picture, some, found in zip(
-        prompts(), features, candidates, together, strict=True
-    ):
+    for prompt, picture, some, found in zip(prompts(), features, candidates, together, strict=True):
         alone = score(tiny_vlm, [prompt], [some], [picture], pad_id=0)[0]
         assert torch.allclose(torch.tensor(found), torch.tensor(alone), atol=1e-5)
         for candidate, value in zip(some, found, strict=True):

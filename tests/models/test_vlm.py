@@ -31,7 +31,9 @@ def document(seed: int, length: int, pictures: int) -> tuple[torch.Tensor, torch
     return tokens, labels
 
 
-def pack(documents: list[tuple[torch.Tensor, torch.Tensor]], length: int) -> tuple[torch.Tensor, ...]:
+def pack(
+    documents: list[tuple[torch.Tensor, torch.Tensor]], length: int
+) -> tuple[torch.Tensor, ...]:
     tokens = torch.cat([t for t, _ in documents])
     labels = torch.cat([x for _, x in documents])
     positions = torch.cat([torch.arange(len(t)) for t, _ in documents])

@@ -5,8 +5,8 @@ import io
 import pytest
 import torch
 from PIL import Image
-from vilax.data.images import ImageTransform
 
+from vilax.data.images import ImageTransform
 from vilax.models.encoder import TimmEncoder
 from vilax.training.features import FeatureSource
 

@@ -96,9 +96,11 @@ def test_same_seed_same_weights_other_seed_other_weights(outputs, monkeypatch, t
     assert all(torch.equal(first[name], again[name]) for name in first)
     other = weights(run_recipe(compose_run([*TINY, "until=align", "seed=1"]))[-1])
     assert not torch.equal(first["projector/linear.weight"], other["projector/linear.weight"])
-    assert torch.equal(first["llm/net.lm_head.weight"], other["llm/net.lm_head.weight"]) if (
-        "llm/net.lm_head.weight" in first
-    ) else True
+    assert (
+        torch.equal(first["llm/net.lm_head.weight"], other["llm/net.lm_head.weight"])
+        if ("llm/net.lm_head.weight" in first)
+        else True
+    )
 
 
 def test_interrupted_equals_uninterrupted(outputs, monkeypatch, tmp_path) -> None:

@@ -165,9 +165,7 @@ def _decide(test: _Test, adjusted: float, failed_controls: list[str]) -> Verdict
 
 def _undecided(test: _Test, reason: str) -> Verdict:
     found = test.found
-    return Verdict(
-        "undecided", reason, found.mean, found.interval(LEVEL), found.seeds, found.items
-    )
+    return Verdict("undecided", reason, found.mean, found.interval(LEVEL), found.seeds, found.items)
 
 
 def control_failure(

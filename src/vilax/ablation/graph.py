@@ -202,8 +202,7 @@ def _add_preparation(nodes: dict[str, Node], run: Run, stage: str) -> list[str]:
     blends = sorted({name for one in run.order for name in run.stages[one].blend.corpora})
     pictures = f"pictures:{_digest(world, science_dump(run.encoder), blends)}"
     if pictures not in nodes:
-        # As many threads as the stages that would otherwise encode the pictures themselves.
-        threads = min(run.stages[s].threads for s in run.order if "encoder" in run.stages[s].parts)
+        threads = run.micro.workers
         nodes[pictures] = Node(pictures, "pictures", "", run, (data,), threads=threads, cost=5e5)
     return [data, pictures]
 

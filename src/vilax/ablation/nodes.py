@@ -21,7 +21,7 @@ from vilax.training.sources import MICRO, corpus_config, corpus_path
 
 
 def prepare_data(run: Run) -> None:
-    """Build the micro corpora that the run's stages and evaluation read; nothing at other scales."""
+    """Build the micro corpora that the run's stages and its evaluation read."""
     paths = [
         corpus_config(run, name).path
         for stage in stages_of(run)

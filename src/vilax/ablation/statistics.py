@@ -8,8 +8,8 @@ squares of the two-way layout without replication,
     Var = (MS_seed + MS_item - MS_rest) / (seeds * items),
 
 with Satterthwaite's (1946) degrees of freedom and a t interval. Where the estimate falls below what
-one source alone gives, the larger of the two is used: the plain estimate is too small too often with
-few seeds, as the simulations in the tests show.
+one source alone gives, the larger of the two is used: with few seeds the plain estimate is too
+small too often, as the simulations in the tests show.
 """
 
 import math
@@ -124,7 +124,7 @@ def _pooled(terms: Sequence[tuple[float, float]]) -> float:
 def _satterthwaite(total: float, terms: Sequence[tuple[float, float]]) -> float:
     below = sum(value**2 / freedom for value, freedom in terms)
     smallest = min(freedom for _, freedom in terms)
-    return max(smallest, total**2 / below) if below > 0 else smallest
+    return float(max(smallest, total**2 / below)) if below > 0 else smallest
 
 
 def holm(p_values: dict[str, float]) -> dict[str, float]:

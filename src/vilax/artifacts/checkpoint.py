@@ -7,7 +7,6 @@ index's own classes.
 """
 
 import json
-import os
 import pickle
 import shutil
 import sys
@@ -30,8 +29,8 @@ PROGRESS = "progress.json"
 KEEP = 2
 
 ALLOWED = {
-    "torch": {"Size", "device", "strided"} | {str(d)[6:] for d in vars(torch).values()
-                                                if isinstance(d, torch.dtype)},
+    "torch": {"Size", "device", "strided"}
+    | {str(d)[6:] for d in vars(torch).values() if isinstance(d, torch.dtype)},
     "torch.serialization": {"_get_layout"},
     "torch.distributed.checkpoint.metadata": {
         "Metadata",
@@ -142,7 +141,7 @@ def save(
         write_json(partial / PROGRESS, progress)
         write_json(partial / MANIFEST, manifest(partial))
         shutil.rmtree(target, ignore_errors=True)
-        os.rename(partial, target)
+        partial.rename(target)
         sync_folder(folder)
         for old in list(_complete(folder))[:-KEEP]:
             shutil.rmtree(old)

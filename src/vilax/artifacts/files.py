@@ -16,7 +16,7 @@ def write_text(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.chmod(temporary, 0o644)
+    Path(temporary).chmod(0o644)
     os.replace(temporary, path)
     sync_folder(path.parent)
 
@@ -55,8 +55,7 @@ def damaged(folder: Path, expected: dict[str, dict[str, Any]]) -> list[str]:
     found = []
     for name, facts in expected.items():
         file = folder / name
-        if not file.is_file() or file.stat().st_size != facts["bytes"]:
-            found.append(name)
-        elif sha256(file) != facts["sha256"]:
+        is_there = file.is_file() and file.stat().st_size == facts["bytes"]
+        if not is_there or sha256(file) != facts["sha256"]:
             found.append(name)
     return found

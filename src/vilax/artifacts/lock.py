@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import psutil
 from filelock import FileLock, Timeout
 
 
@@ -38,9 +37,8 @@ class WorkLock:
                 if not told:
                     print(f"waiting for {self._holder()}", file=sys.stderr, flush=True)
                 told = True
-        process = psutil.Process()
         note = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
-        self._note.write_text(json.dumps(note | {"started": process.create_time()}))
+        self._note.write_text(json.dumps(note))
         return self
 
     def __exit__(
@@ -57,4 +55,5 @@ class WorkLock:
             note: dict[str, Any] = json.loads(self._note.read_text())
         except (OSError, ValueError):
             return f"another process to finish {self._note.stem.split('.')[0][:12]}"
-        return f"process {note['pid']} on {note['host']} to finish {self._note.stem.split('.')[0][:12]}"
+        what = self._note.stem.split(".")[0][:18]
+        return f"process {note['pid']} on {note['host']} to finish {what}"

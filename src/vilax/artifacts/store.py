@@ -88,7 +88,7 @@ class Claim:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             shutil.rmtree(target)
-        os.rename(self.result, target)
+        self.result.rename(target)
         sync_folder(target.parent)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.entry = self.store.get(self.kind, self.identity)
@@ -194,7 +194,7 @@ class Store:
         """Delete a result: first out of sight by a rename, then for good."""
         grave = self.root / "work" / f"removed-{entry.identity}"
         grave.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(entry.folder, grave)
+        entry.folder.rename(grave)
         shutil.rmtree(grave)
 
 

@@ -14,7 +14,7 @@ def save_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
     os.close(handle)
     save_file(dict(tensors), temporary)
-    os.chmod(temporary, 0o644)
+    Path(temporary).chmod(0o644)
     os.replace(temporary, path)
 
 

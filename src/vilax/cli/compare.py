@@ -40,6 +40,7 @@ def main(argv: Sequence[str]) -> int:
         print(plan(graph))
         return 0
     collected = run(resolved, graph, options.jobs or cpus())
+    print(publish(collected, options.scale))
     missing = failures(collected)
     for line in missing:
         print(f"vilax: {line}", file=sys.stderr)
@@ -109,6 +110,27 @@ def run(resolved: Sequence[Resolved], graph: Graph, jobs: int) -> list[Collected
             outcomes = execute(graph.pending, jobs, display)
     lookup = store_lookup()
     return [collect(comparison, graph, outcomes, lookup) for comparison in resolved]
+
+
+def publish(collected: Sequence[Collected], scale: str) -> Path:
+    """Write the report and the dashboards; returns the report's page."""
+    from vilax.ablation.dashboards import publish_arm
+    from vilax.ablation.report.content import content
+    from vilax.ablation.report.write import report_folder, write
+
+    for one in collected:
+        for run in one.resolved.runs:
+            done = [
+                (stage, one.results[run.arm, run.seed, stage])
+                for stage in run.run.order
+                if (run.arm, run.seed, stage) in one.results
+            ]
+            evaluation = one.results.get((run.arm, run.seed, "evaluation"))
+            if evaluation is not None:
+                config = run.run.model_dump(mode="json")
+                settings = run.run.logger
+                publish_arm(run.comparison, run.arm, run.seed, done, evaluation, config, settings)
+    return write(content(collected, scale), report_folder(scale))
 
 
 def failures(collected: Sequence[Collected]) -> list[str]:

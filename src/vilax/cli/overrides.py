@@ -148,9 +148,7 @@ def multirun(request: Request, task: Callable[[Run], None]) -> None:
     before = sys.argv
     sys.argv = [before[0], *words]
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(
-            job
-        )()
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
     finally:
         sys.argv = before
 

@@ -26,7 +26,9 @@ def main(argv: Sequence[str]) -> int:
     why = verbs.add_parser("why-not", help="in words, why two results are not the same")
     why.add_argument("a", help="identity, or its first digits")
     why.add_argument("b", help="identity, or its first digits")
-    prune = verbs.add_parser("prune", help="remove results; says what it would remove without --yes")
+    prune = verbs.add_parser(
+        "prune", help="remove results; says what it would remove without --yes"
+    )
     prune.add_argument("--identity", action="append", default=[], help="this result (repeatable)")
     prune.add_argument("--older-than", type=float, metavar="DAYS", help="results older than this")
     prune.add_argument("--yes", action="store_true", help="remove them")

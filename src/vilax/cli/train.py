@@ -50,4 +50,4 @@ def launch(run: Run, argv: Sequence[str]) -> None:
     """Become torchrun with one process per device on this machine."""
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     words += [f"--nproc-per-node={run.trainer.devices}", "-m", "vilax.cli.main", *argv]
-    os.execv(sys.executable, words)
+    os.execv(sys.executable, words)  # noqa: S606

@@ -259,15 +259,19 @@ def load_comparison(name: str, config_dir: Path | None = None) -> Comparison:
     roots = [experiments_dir()]
     if config_dir is not None:
         roots = [config_dir / "experiments", *roots]
-    folders = {file.parent.name: file.parent for root in reversed(roots)
-               for file in sorted(root.glob("*/comparison.yaml"))}
+    folders = {
+        file.parent.name: file.parent
+        for root in reversed(roots)
+        for file in sorted(root.glob("*/comparison.yaml"))
+    }
     folder = Path(name).expanduser()
     if not (folder / "comparison.yaml").is_file():
         if name not in folders:
             raise unknown("comparison", name, folders)
         folder = folders[name]
     arms = {
-        file.stem: validate(Arm, load_yaml(file)) for file in sorted((folder / "arms").glob("*.yaml"))
+        file.stem: validate(Arm, load_yaml(file))
+        for file in sorted((folder / "arms").glob("*.yaml"))
     }
     content = load_yaml(folder / "comparison.yaml")
     try:

@@ -75,7 +75,9 @@ def _stage(run: Run, name: str, stage: Stage) -> Iterator[str]:
             f"{where}.parts={list(stage.parts)}: expected [llm] for a text-only stage,"
             " or [encoder, projector, llm]"
         )
-    trained = [p for p in ("encoder", "projector", "llm") if getattr(stage.freeze, p).mode != "frozen"]
+    trained = [
+        p for p in ("encoder", "projector", "llm") if getattr(stage.freeze, p).mode != "frozen"
+    ]
     if not trained:
         yield f"{where}.freeze trains nothing: expected at least one part trained or adapted"
     for part in trained:

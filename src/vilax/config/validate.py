@@ -75,7 +75,9 @@ def _locate(
         value = (
             value.get(part)
             if isinstance(value, Mapping)
-            else (value[part] if isinstance(value, list | tuple) and isinstance(part, int) else value)
+            else (
+                value[part] if isinstance(value, list | tuple) and isinstance(part, int) else value
+            )
         )
         if node is not None and str(part) in node.model_fields:
             annotation = node.model_fields[str(part)].annotation

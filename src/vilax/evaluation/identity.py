@@ -30,9 +30,7 @@ def evaluation_inputs(
         has_images: whether the model sees; a text-only one is asked text tasks only.
     """
     settings = science_dump(run.evaluation)
-    settings["tasks"] = {
-        name: settings["tasks"][name] for name in asked_tasks(run, has_images)
-    }
+    settings["tasks"] = {name: settings["tasks"][name] for name in asked_tasks(run, has_images)}
     return {
         "kind": "evaluation",
         "name": stage,

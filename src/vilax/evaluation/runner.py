@@ -142,7 +142,9 @@ def answer(subject: Subject, task: Task, asked: Sequence[Asked], batch: int) -> 
             found = generate(
                 subject.model, prompts, features, task.max_new_tokens, stops, encoder.pad_id
             )
-            texts = [str(subject.tokenizer.decode(t, skip_special_tokens=True)).strip() for t in found]
+            texts = [
+                str(subject.tokenizer.decode(t, skip_special_tokens=True)).strip() for t in found
+            ]
         else:
             template = template_of(task)
             options = [asked[i].item.candidates or () for i in some]

@@ -35,7 +35,7 @@ def build_tokenizer() -> "PreTrainedTokenizerFast":
     tokenizer.pre_tokenizer = Sequence(
         [WhitespaceSplit(), Split(Regex(r"->|\w+|[^\w\s]"), "isolated")]
     )
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=EOS,

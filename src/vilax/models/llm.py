@@ -100,7 +100,9 @@ class LanguageModel(nn.Module):
         out = self.decoder(inputs_embeds=embeddings, position_ids=positions, use_cache=False)
         return out.last_hidden_state  # type: ignore[no-any-return]
 
-    def logits(self, hidden: Float[Tensor, "*positions width"]) -> Float[Tensor, "*positions vocab"]:
+    def logits(
+        self, hidden: Float[Tensor, "*positions width"]
+    ) -> Float[Tensor, "*positions vocab"]:
         """Next-token logits in fp32, with the family's own soft cap where it has one."""
         logits: Tensor = self.head(hidden).float()
         cap = getattr(self.net.config, "final_logit_softcapping", None)

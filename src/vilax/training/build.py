@@ -45,7 +45,11 @@ def build_encoder(config: EncoderConfig) -> encoders.Encoder:
     Raises:
         ConfigError: the weights do not exist or do not fit.
     """
-    shared: dict[str, Any] = {"layer": config.layer, "class_token": config.class_token, "grid": config.grid}
+    shared: dict[str, Any] = {
+        "layer": config.layer,
+        "class_token": config.class_token,
+        "grid": config.grid,
+    }
     try:
         if isinstance(config, TimmEncoder):
             return encoders.TimmEncoder(config.name, config.weights, config.image_size, **shared)
@@ -90,9 +94,7 @@ def build_llm(
     """
     try:
         if isinstance(config, ScratchLlm):
-            sizes: dict[str, Any] = config.model_dump(
-                exclude={"kind", "architecture", "tokenizer"}
-            )
+            sizes: dict[str, Any] = config.model_dump(exclude={"kind", "architecture", "tokenizer"})
             sizes |= {
                 "vocab_size": len(tokenizer),
                 "num_key_value_heads": config.num_attention_heads,
@@ -147,5 +149,3 @@ def freeze_plan(stage: Stage) -> dict[str, PartPlan]:
             adapter=adapter if policy.mode == "adapted" else None,
         )
     return plan
-
-

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -37,4 +36,8 @@ def load_result(
         return model, tokenizer, None
     # An encoder that a stage has trained has another fingerprint, hence another cache folder.
     cache = cache_dir() if run.features.cache else None
-    return model, tokenizer, FeatureSource(model.encoder, build_transform(run.encoder, model.encoder), cache)
+    return (
+        model,
+        tokenizer,
+        FeatureSource(model.encoder, build_transform(run.encoder, model.encoder), cache),
+    )

@@ -124,8 +124,7 @@ class StageModule(L.LightningModule):
         supervised = counts["supervised"]
         if supervised == 0:
             raise TrainingStopped(
-                f"step {self.progress.step} has no supervised token; its documents: "
-                + named(batch)
+                f"step {self.progress.step} has no supervised token; its documents: " + named(batch)
             )
         before = self.progress.used(self.stage)
         set_rates(optimizer.optimizer, self.stage.schedule, before)

@@ -106,8 +106,8 @@ def find_stage(run: Run, name: str) -> Entry | None:
         StaleSource: it was made by other source code than today's at equal version numbers.
     """
     store = Store(store_dir())
-    return store.find("stage",
-        stage_identity(run, name), sources=sources_hash(SOURCES), trust=run.store.trust
+    return store.find(
+        "stage", stage_identity(run, name), sources=sources_hash(SOURCES), trust=run.store.trust
     )
 
 

@@ -91,7 +91,9 @@ class StepLoader:
         while True:
             began = time.perf_counter()
             rows = [
-                next(stream) for stream in self.streams.values() for _ in range(self.rows_per_stream)
+                next(stream)
+                for stream in self.streams.values()
+                for _ in range(self.rows_per_stream)
             ]
             batch = PackedBatch.from_rows(rows)
             parts = batch.split(self.micro_rows) if self.micro_rows else [batch]

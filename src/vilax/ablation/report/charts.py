@@ -72,7 +72,8 @@ def lines(
     parts = [_open(title, curves)]
     for y in ticks(low, high):
         parts.append(
-            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{py(y):.1f}" y2="{py(y):.1f}"/>'
+            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{py(y):.1f}"'
+            f' y2="{py(y):.1f}"/>'
             f'<text x="{LEFT - 6}" y="{py(y) + 4:.1f}" text-anchor="end">{y:g}</text>'
         )
     for x in marks:
@@ -110,7 +111,9 @@ def lines(
 
 
 def _open(title: str, curves: Mapping[str, Points]) -> str:
-    said = "; ".join(f"{name} ends at {points[-1][1]:.1f}" for name, points in curves.items() if points)
+    said = "; ".join(
+        f"{name} ends at {points[-1][1]:.1f}" for name, points in curves.items() if points
+    )
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
         f' aria-label="{escape(title)}: {escape(said)}">'
@@ -118,9 +121,7 @@ def _open(title: str, curves: Mapping[str, Points]) -> str:
     )
 
 
-def forest(
-    effect: float, low: float, high: float, reach: float, margin: float, colour: str
-) -> str:
+def forest(effect: float, low: float, high: float, reach: float, margin: float, colour: str) -> str:
     """One claim's effect with its interval around zero, on a scale of -reach to +reach."""
     width, height = 220, 30
 

@@ -89,7 +89,7 @@ def comparison(one: Collected) -> dict[str, Any]:
 def _arm(facts: ArmFacts, endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
     seeds: dict[str, Any] = {}
     for seed, tasks in facts.scores.items():
-        means = {task: {k: mean for k, mean in _means(by_k).items()} for task, by_k in tasks.items()}
+        means = {task: _means(by_k) for task, by_k in tasks.items()}
         seeds[str(seed)] = {
             "tasks": {t: {str(k): v for k, v in by_k.items()} for t, by_k in means.items()},
             "endpoints": {

@@ -63,8 +63,7 @@ def comparison(name: str, one: Mapping[str, Any]) -> str:
 def claims(one: Mapping[str, Any]) -> str:
     """One card per claim."""
     reach = max(
-        [5.0]
-        + [abs(v) for c in one["claims"].values() if c["interval"] for v in c["interval"]]
+        [5.0] + [abs(v) for c in one["claims"].values() if c["interval"] for v in c["interval"]]
     )
     cards = []
     for key, claim in one["claims"].items():
@@ -84,7 +83,8 @@ def claims(one: Mapping[str, Any]) -> str:
             f"<div><h3>{escape(claim['text'])}</h3>"
             f"<p class='note'><code>{escape(key)}</code> · {escape(definition(claim))}</p>"
             f"<p class='note'>Paper: {escape(claim['paper'])}</p></div>"
-            f"<div class='measure'>{figure}<p class='note'>{escape(claim['reason'])}</p></div></div>"
+            f"<div class='measure'>{figure}<p class='note'>{escape(claim['reason'])}</p></div>"
+            "</div>"
         )
     return "".join(cards)
 
@@ -106,7 +106,9 @@ def legend(one: Mapping[str, Any], colours: Mapping[str, int]) -> str:
     items = []
     for arm, facts in one["arms"].items():
         colour = charts.PALETTE[colours[arm] % len(charts.PALETTE)]
-        failed = f"<p class='failed'>failed: {escape(facts['failed'])}</p>" if facts["failed"] else ""
+        failed = (
+            f"<p class='failed'>failed: {escape(facts['failed'])}</p>" if facts["failed"] else ""
+        )
         items.append(
             f"<div class='arm'><b style='--c:{colour}'>{escape(arm)}</b>"
             f"<div>{escape(facts['title'])}{failed}<pre>{escape(facts['command'])}</pre></div></div>"

@@ -2,8 +2,6 @@
 
 from typing import Literal
 
-from pydantic import Field
-
 from vilax.config.schema.base import Node, execution
 
 

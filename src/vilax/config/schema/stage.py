@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from vilax.config.schema.base import Node, execution
+from vilax.config.schema.base import Node
 from vilax.config.schema.data import Blend
 from vilax.config.schema.model import Freeze
 

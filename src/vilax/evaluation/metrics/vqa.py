@@ -6,7 +6,7 @@ from typing import Literal
 
 Style = Literal["official", "open_flamingo", "evalai"]
 
-MARKS = ";/[]\"{}()=+\\_-><@`,?!"
+MARKS = ';/[]"{}()=+\\_-><@`,?!'
 ARTICLES = {"a", "an", "the"}
 NUMBERS = {
     word: str(number)
@@ -17,17 +17,103 @@ NUMBERS = {
 
 # The right-hand side is the evaluator's; what stands left of it is that without its apostrophes,
 # or with one of two. Entries that this rule does not give are listed apart.
-_RESTORED = """
-ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't
-haven't he'd he'd've he's how'd how'll how's I'd've I'm I've isn't it'd it'd've it'll let's ma'am
-mightn't mightn't've might've mustn't must've needn't not've o'clock oughtn't shan't she'd've
-should've shouldn't shouldn't've somebody'd've somebody'll somebody's someone'd
-someone'd've someone'll someone's something'd something'd've something'll that's there'd there'd've
-there're there's they'd they'd've they'll they're they've 'twas wasn't we'd've we've weren't
-what'll what're what's what've when's where'd where's where've who'd who'd've who'll who's who've
-why'll why're why's won't would've wouldn't wouldn't've y'all y'all'll y'all'd've you'd you'd've
-you'll you're you've
-""".split()
+_RESTORED = [
+    "ain't",
+    "aren't",
+    "can't",
+    "could've",
+    "couldn't",
+    "couldn't've",
+    "didn't",
+    "doesn't",
+    "don't",
+    "hadn't",
+    "hadn't've",
+    "hasn't",
+    "haven't",
+    "he'd",
+    "he'd've",
+    "he's",
+    "how'd",
+    "how'll",
+    "how's",
+    "I'd've",
+    "I'm",
+    "I've",
+    "isn't",
+    "it'd",
+    "it'd've",
+    "it'll",
+    "let's",
+    "ma'am",
+    "mightn't",
+    "mightn't've",
+    "might've",
+    "mustn't",
+    "must've",
+    "needn't",
+    "not've",
+    "o'clock",
+    "oughtn't",
+    "shan't",
+    "she'd've",
+    "should've",
+    "shouldn't",
+    "shouldn't've",
+    "somebody'd've",
+    "somebody'll",
+    "somebody's",
+    "someone'd",
+    "someone'd've",
+    "someone'll",
+    "someone's",
+    "something'd",
+    "something'd've",
+    "something'll",
+    "that's",
+    "there'd",
+    "there'd've",
+    "there're",
+    "there's",
+    "they'd",
+    "they'd've",
+    "they'll",
+    "they're",
+    "they've",
+    "'twas",
+    "wasn't",
+    "we'd've",
+    "we've",
+    "weren't",
+    "what'll",
+    "what're",
+    "what's",
+    "what've",
+    "when's",
+    "where'd",
+    "where's",
+    "where've",
+    "who'd",
+    "who'd've",
+    "who'll",
+    "who's",
+    "who've",
+    "why'll",
+    "why're",
+    "why's",
+    "won't",
+    "would've",
+    "wouldn't",
+    "wouldn't've",
+    "y'all",
+    "y'all'll",
+    "y'all'd've",
+    "you'd",
+    "you'd've",
+    "you'll",
+    "you're",
+    "you've",
+]
 _OTHERS = {
     "somebody'd": "somebodyd",
     "ow's'at": "'ow's'at",
