@@ -21,6 +21,8 @@ Scores = Mapping[str, Mapping[int, Mapping[str, Mapping[int, Mapping[str, float]
 LEVEL = 0.95
 SEEDS_NEEDED = 5
 """Fewer seeds never decide: their interval does not know how far another seed may lie."""
+CONTROL_NEEDED = 0.6
+"""Share that the base LLM must solve in text, and at least half of the way from chance to all."""
 
 Word = Literal["holds", "contradicts", "undecided"]
 
@@ -36,7 +38,8 @@ class Verdict:
         interval: its 95 % interval, unadjusted.
         seeds: number of seeds in it.
         items: number of items in it.
-        p: the smaller p value of the claim and its opposite, unadjusted; None where untested.
+        p: p value of the claim or of its opposite, whichever is nearer, unadjusted; None where
+            untested.
         p_adjusted: after Holm's correction over the comparison's claims.
     """
 
@@ -52,12 +55,23 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Test:
-    """A claim's effect with p values for it and for its opposite."""
+    """A claim's effect with one-sided p values for it and for its opposite.
+
+    An ordering may be decided either way, so both sides count. Equality is shown by two one-sided
+    tests at the full level (Schuirmann 1987), refuted by an effect outside the margin, either side.
+    """
 
     found: Effect
     p_for: float
     p_against: float
     bound: float
+    is_equality: bool
+
+    @property
+    def p(self) -> float:
+        """p value of whichever of the two verdicts is nearer."""
+        p_for = self.p_for if self.is_equality else 2 * self.p_for
+        return min(1.0, p_for, 2 * self.p_against)
 
 
 def judge(
@@ -65,6 +79,7 @@ def judge(
     endpoints: Mapping[str, Endpoint],
     scores: Scores,
     failed_controls: Mapping[str, str],
+    subjects: Mapping[str, str] | None = None,
 ) -> dict[str, Verdict]:
     """The verdict of every claim of a comparison.
 
@@ -73,27 +88,70 @@ def judge(
         endpoints: by the name that claims use.
         scores: of every arm that was evaluated.
         failed_controls: task to the reason why it may not carry a claim.
+        subjects: item to what it asks about; items about one thing are no independent draws. An
+            item that is not named stands alone.
     """
     verdicts: dict[str, Verdict] = {}
     tests: dict[str, _Test] = {}
     for name, claim in claims.items():
         endpoint = endpoints[claim.endpoint]
-        missing = [arm for arm in arms_of(claim) if not scores.get(arm)]
-        if missing:
-            reason = f"no scores of arm {', '.join(missing)}"
-            verdicts[name] = Verdict("undecided", reason)
-            continue
-        tests[name] = _test(claim, endpoint, scores)
-        verdicts[name] = _undecided(tests[name], "")
-    adjusted = holm({name: 2 * min(t.p_for, t.p_against) for name, t in tests.items()})
+        lack = _lacking(claim, endpoint, scores)
+        if lack:
+            verdicts[name] = Verdict("undecided", lack)
+        else:
+            tests[name] = _test(claim, endpoint, scores, subjects or {})
+    # The family is what was claimed beforehand, so untested claims count in it.
+    adjusted = holm({name: tests[name].p if name in tests else 1.0 for name in claims})
     for name, test in tests.items():
         failed = [t for t in endpoints[claims[name].endpoint].tasks if t in failed_controls]
         verdicts[name] = replace(
             _decide(test, adjusted[name], [failed_controls[task] for task in failed]),
-            p=min(1.0, 2 * min(test.p_for, test.p_against)),
+            p=test.p,
             p_adjusted=adjusted[name],
         )
-    return verdicts
+    return {name: verdicts[name] for name in claims}
+
+
+def _lacking(claim: Claim, endpoint: Endpoint, scores: Scores) -> str:
+    """What a claim's test lacks, in words; empty: nothing."""
+    arms = arms_of(claim)
+    missing = [arm for arm in arms if not scores.get(arm)]
+    if missing:
+        return f"no scores of arm {', '.join(missing)}"
+    seeds = _shared_seeds(scores, *arms)
+    if not seeds:
+        return f"arms {arms[0]} and {arms[1]} have no seed in common"
+    for task in endpoint.tasks:
+        for k in shots_of(claim):
+            for arm in arms:
+                for seed in seeds:
+                    if not scores[arm][seed].get(task, {}).get(k):
+                        return f"arm {arm}, seed {seed}, has no scores of {task} at {k} shots"
+            if len(_shared_items(scores, *arms, task, shots_of(claim))) < 2:
+                return f"{task} has fewer than two items at {k} shots that both arms answered"
+    return ""
+
+
+def shots_of(claim: Claim) -> tuple[int, ...]:
+    """The number of shots that a claim speaks of; two where it compares gains."""
+    return (claim.k_low, claim.k_high) if isinstance(claim, InteractionClaim) else (claim.k,)
+
+
+def _shared_seeds(scores: Scores, one: str, other: str) -> list[int]:
+    return sorted(set(scores[one]) & set(scores[other]))
+
+
+def _shared_items(
+    scores: Scores, one: str, other: str, task: str, shots: tuple[int, ...]
+) -> list[str]:
+    """Items that both arms answered at every common seed and number of shots."""
+    answered = (
+        set(scores[arm][seed][task][k])
+        for arm in (one, other)
+        for seed in _shared_seeds(scores, one, other)
+        for k in shots
+    )
+    return sorted(set.intersection(*answered))
 
 
 def arms_of(claim: Claim) -> tuple[str, str]:
@@ -103,44 +161,46 @@ def arms_of(claim: Claim) -> tuple[str, str]:
     return claim.higher, claim.lower
 
 
-def differences(claim: Claim, endpoint: Endpoint, scores: Scores) -> list[Table]:
-    """For each task of the endpoint the claim's difference by seed and item, on its scale."""
+def differences(
+    claim: Claim, endpoint: Endpoint, scores: Scores
+) -> tuple[list[Table], list[list[str]]]:
+    """For each task of the endpoint the claim's difference by seed and item, on its scale.
+
+    Returns:
+        The tables, and for each the names of its items.
+    """
     one, other = arms_of(claim)
-    if isinstance(claim, InteractionClaim):
-        high = _paired(scores, one, other, endpoint, claim.k_high)
-        low = _paired(scores, one, other, endpoint, claim.k_low)
-        return [above - below for above, below in zip(high, low, strict=True)]
-    return _paired(scores, one, other, endpoint, claim.k)
-
-
-def _paired(scores: Scores, one: str, other: str, endpoint: Endpoint, k: int) -> list[Table]:
-    seeds = sorted(set(scores[one]) & set(scores[other]))
-    tables = []
+    shots = shots_of(claim)
+    seeds = _shared_seeds(scores, one, other)
+    tables, names = [], []
     for task in endpoint.tasks:
-        items = sorted(
-            set.intersection(
-                *(set(scores[arm][seed][task][k]) for arm in (one, other) for seed in seeds)
-            )
-        )
-        rows = [
-            [scores[one][s][task][k][i] - scores[other][s][task][k][i] for i in items]
-            for s in seeds
-        ]
+        items = _shared_items(scores, one, other, task, shots)
+
+        def gain(arm: str, seed: int, item: str, task: str = task) -> float:
+            by_k = scores[arm][seed][task]
+            start = by_k[shots[0]][item] if len(shots) > 1 else 0.0
+            return by_k[shots[-1]][item] - start
+
+        rows = [[gain(one, s, i) - gain(other, s, i) for i in items] for s in seeds]
         tables.append(endpoint.scale * np.array(rows, dtype=np.float64))
-    return tables
+        names.append(items)
+    return tables, names
 
 
-def _test(claim: Claim, endpoint: Endpoint, scores: Scores) -> _Test:
-    found = effect(differences(claim, endpoint, scores))
+def _test(claim: Claim, endpoint: Endpoint, scores: Scores, subjects: Mapping[str, str]) -> _Test:
+    tables, items = differences(claim, endpoint, scores)
+    units = [[subjects.get(item, f"item {item}") for item in some] for some in items]
+    if any(len(set(some)) < 2 for some in units):
+        units = items
+    found = effect(tables, units)
     margin = claim.margin
     if isinstance(claim, EqualClaim):
-        # Two one-sided tests (Schuirmann 1987): equal within the margin, or outside of it.
         inside = max(found.p_above(-margin), found.p_below(margin))
         outside = min(found.p_above(margin), found.p_below(-margin))
         bound = margin if found.mean >= 0 else -margin
-        return _Test(found, inside, outside, bound)
+        return _Test(found, inside, outside, bound, True)
     assert isinstance(claim, OrderClaim | InteractionClaim)
-    return _Test(found, found.p_above(margin), found.p_below(margin), margin)
+    return _Test(found, found.p_above(margin), found.p_below(margin), margin, False)
 
 
 def _decide(test: _Test, adjusted: float, failed_controls: list[str]) -> Verdict:
@@ -148,19 +208,30 @@ def _decide(test: _Test, adjusted: float, failed_controls: list[str]) -> Verdict
     if failed_controls:
         return _undecided(test, "; ".join(failed_controls))
     if found.seeds < SEEDS_NEEDED:
-        have = "1 seed" if found.seeds == 1 else f"{found.seeds} seeds"
-        scope = "; the interval is over the items of this run alone" if found.seeds == 1 else ""
-        return _undecided(test, f"a verdict needs {SEEDS_NEEDED} seeds, there is {have}{scope}")
+        return _undecided(test, _too_few(test))
+    if found.error == 0:
+        return _undecided(
+            test, "every item differs by the same amount at every seed: a floor or a ceiling"
+        )
+    p = f"Holm-adjusted p = {adjusted:.2g}"
     if adjusted <= 1 - LEVEL:
         word: Word = "holds" if test.p_for < test.p_against else "contradicts"
-        return replace(_undecided(test, f"Holm-adjusted p = {adjusted:.2g}"), verdict=word)
-    more = seeds_to_decide(found, test.bound)
-    hint = (
-        f"about {more} seeds would decide, if effect and spread stay"
-        if more is not None
-        else "more seeds alone would not decide: more items are needed, or there is no difference"
-    )
-    return _undecided(test, f"Holm-adjusted p = {adjusted:.2g}; {hint}")
+        return replace(_undecided(test, p), verdict=word)
+    return _undecided(test, f"{p}; {_projection(test)}")
+
+
+def _too_few(test: _Test) -> str:
+    seeds = test.found.seeds
+    if seeds == 1:
+        return f"needs {SEEDS_NEEDED} seeds, has 1; the interval is over items of this run only"
+    return f"needs {SEEDS_NEEDED} seeds, has {seeds}; {_projection(test)}"
+
+
+def _projection(test: _Test) -> str:
+    more = seeds_to_decide(test.found, test.bound)
+    if more is None:
+        return "more seeds alone would not decide, if effect and spread stay as they are"
+    return f"about {more} seeds would decide, if effect and spread stay as they are"
 
 
 def _undecided(test: _Test, reason: str) -> Verdict:
@@ -182,7 +253,7 @@ def control_failure(
     """
     if k not in figures:
         return f"the control {control} of {task} was not measured at {k} shots"
-    needed = 0.5 * (1 + (chance or 0.0))
+    needed = max(CONTROL_NEEDED, 0.5 * (1 + (chance or 0.0)))
     if figures[k] >= needed:
         return None
     return (

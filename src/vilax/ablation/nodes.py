@@ -36,6 +36,7 @@ def encode_pictures(run: Run) -> None:
     """Fill the feature cache with every distinct picture of the run's corpora and evaluation."""
     from vilax.data.document import Image
     from vilax.data.formats import open_corpus
+    from vilax.evaluation.items import split_folder
     from vilax.training.build import build_encoder, build_transform
     from vilax.training.features import ENCODE_BATCH, FeatureSource, picture_key
     from vilax.training.watch import picture_bar
@@ -53,8 +54,8 @@ def encode_pictures(run: Run) -> None:
                 for segment in reader[index].segments:
                     if isinstance(segment, Image):
                         pictures.setdefault(picture_key(segment.data), segment.data)
-    folder = corpus_path(run, run.evaluation.data) / "images"
-    for file in sorted(folder.glob("*")):
+    data = corpus_path(run, run.evaluation.data)
+    for file in sorted((split_folder(data, evaluation_seed(run)) / "images").glob("*")):
         data = file.read_bytes()
         pictures.setdefault(picture_key(data), data)
     every = list(pictures.values())

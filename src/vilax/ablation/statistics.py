@@ -2,14 +2,20 @@
 
 A difference between two arms is a table D[seed, item]: both arms answered the same items with the
 same shots at every seed. Its mean varies because other seeds, or other items, would have been drawn
-(Clark 1973; Baayen, Davidson & Bates 2008). The variance of the mean is estimated from the mean
-squares of the two-way layout without replication,
+(Clark 1973; Baayen, Davidson & Bates 2008). The variance of the mean is estimated by moments of the
+two-way layout without replication,
 
-    Var = (MS_seed + MS_item - MS_rest) / (seeds * items),
+    Var = V_seed + V_item - V_rest,
 
-with Satterthwaite's (1946) degrees of freedom and a t interval. Where the estimate falls below what
-one source alone gives, the larger of the two is used: with few seeds the plain estimate is too
-small too often, as the simulations in the tests show.
+where V_seed comes from the spread of the seeds' means, V_item from that of the items' means, and
+both contain V_rest, what is left. Degrees of freedom are Satterthwaite's (1946), the interval is
+Student's. Where the estimate falls below what one source alone gives, that source is taken: with
+few seeds the plain estimate is too small too often. The tests simulate coverage: 0.94 to 0.985 for
+a stated 0.95 at 5 seeds, whether seeds do not matter at all or drown everything else.
+
+Items that ask about one thing (a picture's name, its kind, its caption) are no independent draws.
+They may be given a common unit, also across tasks: their deviations are then summed within the unit
+before they are squared (Liang & Zeger 1986).
 """
 
 import math
@@ -61,70 +67,69 @@ class Effect:
         return float(stats.t.cdf((self.mean - bound) / self.error, self.freedom))
 
 
-def effect(tables: Sequence[Table]) -> Effect:
+def effect(tables: Sequence[Table], units: Sequence[Sequence[str]] | None = None) -> Effect:
     """The mean over tasks of the mean difference, with its error.
 
     Args:
         tables: for each task, differences by seed (rows, the same seeds in each) and item.
+        units: for each task, what each item asks about; equal names depend on each other, within
+            a task and across tasks. None: every item stands alone.
 
     Returns:
         With one seed the error is over items alone: it speaks of this run, not of a repetition.
 
     Raises:
-        ValueError: no task, no item, or tasks with different numbers of seeds.
+        ValueError: no task, a task with fewer than two units, or tasks with different numbers of
+            seeds.
     """
     if not tables or any(table.size == 0 for table in tables):
-        raise ValueError("an effect needs at least one task with at least one item")
+        raise ValueError("an effect needs at least one task, and items and seeds in each")
     seeds = tables[0].shape[0]
     if any(table.shape[0] != seeds for table in tables):
         raise ValueError("every task needs the same seeds")
-    count = len(tables)
+    if units is None:
+        units = [[f"{task} {i}" for i in range(t.shape[1])] for task, t in enumerate(tables)]
+    smallest = min(len(set(names)) for names in units)
+    if smallest < 2:
+        raise ValueError("an effect needs at least two items in each task")
     items = sum(table.shape[1] for table in tables)
     mean = float(np.mean([table.mean() for table in tables]))
-    # Items of different tasks are independent; seeds are shared, so their part is taken from the
-    # per-seed means over tasks and covers what tasks have in common.
-    item_terms = [_item_variance(table) for table in tables]
-    over_items = sum(variance for variance, _ in item_terms) / count**2
+    item_sums, rest_sums = _unit_sums(tables, units)
+    correction = smallest / (smallest - 1)
+    over_items = correction * float((item_sums**2).sum())
     if seeds == 1:
-        freedom = _pooled([(v / count**2, f) for v, f in item_terms])
-        return Effect(mean, math.sqrt(over_items), freedom, 1, items, 0.0)
+        return Effect(mean, math.sqrt(over_items), smallest - 1.0, 1, items, 0.0)
+    # Seeds are shared by all tasks, so their part is taken from the means over tasks.
     per_seed = np.mean([table.mean(axis=1) for table in tables], axis=0)
     over_seeds = float(per_seed.var(ddof=1)) / seeds
-    rest = sum(_rest_variance(table) for table in tables) / count**2
-    total = over_seeds + over_items - rest
-    largest = max(over_seeds, over_items)
-    if total <= largest:
-        total = largest
-    terms = [(over_seeds, seeds - 1.0), *((v / count**2, f) for v, f in item_terms)]
-    freedom = _satterthwaite(total, terms)
+    rest = correction * float((rest_sums**2).sum()) / (seeds * (seeds - 1))
+    total = max(over_seeds + over_items - rest, over_seeds, over_items)
+    freedom = _satterthwaite(total, [(over_seeds, seeds - 1.0), (over_items, smallest - 1.0)])
     return Effect(mean, math.sqrt(total), freedom, seeds, items, over_seeds)
 
 
-def _item_variance(table: Table) -> tuple[float, float]:
-    """Variance of a task's mean over items (seeds averaged), and its degrees of freedom."""
-    items = table.shape[1]
-    if items == 1:
-        return 0.0, 1.0
-    return float(table.mean(axis=0).var(ddof=1)) / items, items - 1.0
-
-
-def _rest_variance(table: Table) -> float:
-    """What both mean squares contain of the residual, which is counted once too often."""
-    seeds, items = table.shape
-    if seeds == 1 or items == 1:
-        return 0.0
-    rest = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
-    return float((rest**2).sum()) / ((seeds - 1) * (items - 1)) / (seeds * items)
-
-
-def _pooled(terms: Sequence[tuple[float, float]]) -> float:
-    return _satterthwaite(sum(value for value, _ in terms), terms)
+def _unit_sums(
+    tables: Sequence[Table], units: Sequence[Sequence[str]]
+) -> tuple[Float[np.ndarray, "units"], Float[np.ndarray, "seeds units"]]:
+    """Weighted deviations of items, and what neither seed nor item explains, summed by unit."""
+    names = sorted({name for some in units for name in some})
+    place = {name: i for i, name in enumerate(names)}
+    item_sums = np.zeros(len(names))
+    rest_sums = np.zeros((tables[0].shape[0], len(names)))
+    for table, some in zip(tables, units, strict=True):
+        weight = 1 / (len(tables) * table.shape[1])
+        where = [place[name] for name in some]
+        by_item = table.mean(axis=0) - table.mean()
+        rest = table - table.mean(axis=1, keepdims=True) - by_item
+        np.add.at(item_sums, where, weight * by_item)
+        np.add.at(rest_sums.T, where, weight * rest.T)
+    return item_sums, rest_sums
 
 
 def _satterthwaite(total: float, terms: Sequence[tuple[float, float]]) -> float:
-    below = sum(value**2 / freedom for value, freedom in terms)
+    below = sum(value * value / freedom for value, freedom in terms)
     smallest = min(freedom for _, freedom in terms)
-    return float(max(smallest, total**2 / below)) if below > 0 else smallest
+    return max(smallest, total * total / below) if below > 0 else smallest
 
 
 def holm(p_values: dict[str, float]) -> dict[str, float]:

@@ -76,6 +76,11 @@ class Split:
         return (self.folder / item.image).read_bytes()
 
 
+def split_folder(data: Path, seed: int) -> Path:
+    """Folder of the items that a seed sees."""
+    return data / "dev" if seed >= DEVELOPMENT_SEED else data
+
+
 def read_split(data: Path, name: str, seed: int, most: int) -> Split:
     """Items of a split, the same for every seed below 100 (and for every one from there up).
 
@@ -88,7 +93,7 @@ def read_split(data: Path, name: str, seed: int, most: int) -> Split:
     Raises:
         ConfigError: a file is missing or a line is not an item, naming file and line.
     """
-    folder = data / "dev" if seed >= DEVELOPMENT_SEED else data
+    folder = split_folder(data, seed)
     items = _read(folder / f"{name}.jsonl")
     shots = {item.id: item for item in _read(folder / f"{name}_shots.jsonl")}
     drawn = sorted(items, key=lambda item: hashlib.sha256(item.id.encode()).digest())[:most]

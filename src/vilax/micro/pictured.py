@@ -123,21 +123,25 @@ def pages(world: MicroWorld, concepts: Sequence[Concept]) -> Iterator[Page]:
 
 
 def instructions(world: MicroWorld, concepts: Sequence[Concept]) -> Iterator[dict[str, Any]]:
-    """Questions about one picture in the LLaVA format; a quarter asks for a caption."""
+    """Conversations of one to three turns about one picture, in the LLaVA format.
+
+    No two turns ask for the same thing; a caption is one of the four things to ask for.
+    """
     rng = random.Random(f"instructions {world.seed}")
     for number in range(world.instructions):
         concept = rng.choice(concepts)
-        asked = rng.choice((*SEEN_RELATIONS, None))
-        if asked is None:
-            question = rng.choice(CAPTION_REQUESTS)
-            answer = fill(rng.choice(CAPTION_STYLES), concept)
-        else:
-            question, answer = rng.choice(QUESTIONS[asked]), concept.attribute(asked)
-        yield {
-            "id": f"{number:06d}",
-            "image": f"images/{_view(rng, world, concept)}",
-            "conversations": [
-                {"from": "human", "value": f"<image>\n{question}"},
-                {"from": "gpt", "value": answer},
-            ],
-        }
+        turns: list[dict[str, str]] = []
+        for asked in rng.sample((*SEEN_RELATIONS, None), rng.randint(1, 3)):
+            question, answer = _asked(rng, asked, concept)
+            mark = "" if turns else "<image>\n"
+            turns.append({"from": "human", "value": f"{mark}{question}"})
+            turns.append({"from": "gpt", "value": answer})
+        image = f"images/{_view(rng, world, concept)}"
+        yield {"id": f"{number:06d}", "image": image, "conversations": turns}
+
+
+def _asked(rng: random.Random, relation: Relation | None, concept: Concept) -> tuple[str, str]:
+    """A question and its answer; None asks for a caption."""
+    if relation is None:
+        return rng.choice(CAPTION_REQUESTS), fill(rng.choice(CAPTION_STYLES), concept)
+    return rng.choice(QUESTIONS[relation]), concept.attribute(relation)

@@ -1,95 +1,122 @@
-"""What a report says, as JSON: the one content of all its forms (design.md 6)."""
+"""What a report says (design.md 6): the one content of all its forms."""
 
 import json
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from vilax.ablation.claims import LEVEL, judge
-from vilax.ablation.collect import ArmFacts, Collected, TaskScores, mean_scores
+from vilax.ablation.claims import LEVEL, arms_of, judge, shots_of
+from vilax.ablation.collect import ArmFacts, Collected, TaskScores
+from vilax.ablation.report.model import ComparisonReport, Report
 from vilax.ablation.statistics import effect
 from vilax.artifacts.run_record import read_rows, versions
+from vilax.artifacts.store import Entry
 from vilax.config.schema.comparison import Endpoint
 
 CURVE_POINTS = 60
+"""Points kept of a training curve."""
 
 
-def content(collected: Sequence[Collected], scale: str) -> dict[str, Any]:
+def content(collected: Sequence[Collected], scale: str) -> Report:
     """The content of a report over comparisons.
 
-    Returns:
-        JSON with, per comparison: arms (title, overrides, command, stages, per-seed scores),
-        controls, claims (text, paper's figures, effect, interval, verdict, reason), curves, paper.
+    Args:
+        collected: each comparison, as far as it was done.
+        scale: name of the scale.
     """
-    return {
-        "scale": scale,
-        "generated": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions() | {"machine": platform.machine()},
-        "comparisons": {one.resolved.name: comparison(one) for one in collected},
-    }
+    return Report(
+        scale=scale,
+        generated=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions() | {"machine": platform.machine()},
+        comparisons={one.resolved.name: comparison(one) for one in collected},
+    )
 
 
-def comparison(one: Collected) -> dict[str, Any]:
+def comparison(one: Collected) -> ComparisonReport:
     """One comparison's part of the content."""
     settings = one.resolved.comparison
     scores = {arm: facts.scores for arm, facts in one.arms.items()}
-    verdicts = judge(settings.claims, settings.endpoints, scores, one.failed_controls)
-    claims = {}
-    for name, claim in settings.claims.items():
-        found = verdicts[name]
-        claims[name] = {
+    evaluations = [entry for (_, _, stage), entry in one.results.items() if stage == "evaluation"]
+    subjects = read_subjects(evaluations[0]) if evaluations else {}
+    return ComparisonReport.model_validate(
+        {
+            "title": settings.title,
+            "question": settings.question,
+            "command": _command(one),
+            "seeds": one.resolved.seeds,
+            "stage": settings.stage,
+            "varies": settings.varies,
+            "held_equal": settings.held_equal,
+            "unequal": one.unequal,
+            "tuning": settings.tuning,
+            "endpoints": {n: e.model_dump() for n, e in settings.endpoints.items()},
+            "tasks": _tasks(evaluations, one),
+            "arms": {arm: _arm(facts, settings.endpoints) for arm, facts in one.arms.items()},
+            "claims": _claims(one, scores, subjects),
+            "curves": _by_task({a: _points(list(s.values()), subjects) for a, s in scores.items()}),
+            "base": _points(list(one.controls.values()), subjects),
+            "controls": {
+                task: {"control": control, "failed": one.failed_controls.get(task)}
+                for task, control in settings.controls.items()
+            },
+            "training": _training(one),
+            "paper": settings.paper.model_dump(),
+            "timing": _timing(one.arms, evaluations),
+        }
+    )
+
+
+def read_subjects(entry: Entry) -> dict[str, str]:
+    """What each item of an evaluation asks about, where its predictions say so."""
+    subjects: dict[str, str] = {}
+    with (entry.folder / "predictions.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if "subject" in row:
+                subjects[str(row["id"])] = str(row["subject"])
+    return subjects
+
+
+def _command(one: Collected) -> str:
+    seeds = ",".join(str(seed) for seed in one.resolved.seeds)
+    words = ["vilax", "compare", one.resolved.name, "--scale", one.resolved.scale]
+    return shlex.join([*words, "--seeds", seeds])
+
+
+def _claims(
+    one: Collected,
+    scores: Mapping[str, Mapping[int, TaskScores]],
+    subjects: Mapping[str, str],
+) -> dict[str, Any]:
+    settings = one.resolved.comparison
+    verdicts = judge(settings.claims, settings.endpoints, scores, one.failed_controls, subjects)
+    return {
+        name: {
             "text": claim.text,
             "kind": claim.kind,
-            "definition": claim.model_dump(mode="json", exclude={"text", "paper"}),
+            "endpoint": claim.endpoint,
+            "arms": arms_of(claim),
+            "shots": shots_of(claim),
+            "margin": claim.margin,
             "paper": claim.paper,
-            "effect": found.effect,
-            "interval": None if found.interval is None else list(found.interval),
             "level": LEVEL,
-            "verdict": found.verdict,
-            "reason": found.reason,
-            "seeds": found.seeds,
-            "items": found.items,
-            "p": found.p,
-            "p_adjusted": found.p_adjusted,
+            **vars(verdicts[name]),
         }
-    return {
-        "title": settings.title,
-        "question": settings.question,
-        "seeds": list(one.resolved.seeds),
-        "stage": settings.stage,
-        "varies": list(settings.varies),
-        "held_equal": settings.held_equal,
-        "tuning": settings.tuning,
-        "unequal": list(one.unequal),
-        "endpoints": {n: e.model_dump(mode="json") for n, e in settings.endpoints.items()},
-        "arms": {arm: _arm(facts, settings.endpoints) for arm, facts in one.arms.items()},
-        "tasks": _tasks(one.arms),
-        "curves": _shot_curves(scores),
-        "training": _training(one),
-        "controls": {
-            task: {"control": control, "failed": one.failed_controls.get(task)}
-            for task, control in settings.controls.items()
-        },
-        "base": {
-            task: {
-                str(k): value
-                for k, value in mean_scores([s[task] for s in one.controls.values()]).items()
-            }
-            for task in _control_tasks(one.controls)
-        },
-        "claims": claims,
-        "paper": settings.paper.model_dump(mode="json"),
-        "timing": _timing(one.arms),
+        for name, claim in settings.claims.items()
     }
 
 
 def _arm(facts: ArmFacts, endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
     seeds: dict[str, Any] = {}
-    for seed, tasks in facts.scores.items():
-        means = {task: _means(by_k) for task, by_k in tasks.items()}
+    for seed, tasks in sorted(facts.scores.items()):
+        means = {
+            task: {k: float(np.mean(list(items.values()))) for k, items in by_k.items() if items}
+            for task, by_k in tasks.items()
+        }
         seeds[str(seed)] = {
             "tasks": {t: {str(k): v for k, v in by_k.items()} for t, by_k in means.items()},
             "endpoints": {
@@ -120,76 +147,92 @@ def _arm(facts: ArmFacts, endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
     }
 
 
-def _means(by_k: Mapping[int, Mapping[str, float]]) -> dict[int, float]:
-    return {k: float(np.mean(list(items.values()))) for k, items in by_k.items()}
-
-
 def _common_shots(means: Mapping[str, Mapping[int, float]], endpoint: Endpoint) -> list[int]:
     shots = [set(means[task]) for task in endpoint.tasks if task in means]
     return sorted(set.intersection(*shots)) if len(shots) == len(endpoint.tasks) else []
 
 
-def _tasks(arms: Mapping[str, ArmFacts]) -> dict[str, Any]:
-    """Every task with its shots and its chance level."""
+def _tasks(evaluations: Sequence[Entry], one: Collected) -> dict[str, Any]:
+    """Every task, those of the first endpoint first."""
     found: dict[str, Any] = {}
-    for facts in arms.values():
-        for tasks in facts.scores.values():
-            for task, by_k in tasks.items():
-                found[task] = {"shots": sorted(by_k), "chance": facts.chance.get(task)}
+    controls = {task for scores in one.controls.values() for task in scores}
+    for entry in evaluations[:1]:
+        results = json.loads((entry.folder / "results.json").read_text(encoding="utf-8"))
+        for task, facts in results["tasks"].items():
+            found[task] = {
+                "metric": facts["metric"],
+                "shots": sorted(int(k) for k in facts["scores"]),
+                "chance": facts["chance"],
+                "items": facts.get("items", 0),
+                "is_text": task in controls,
+            }
+    first = next(iter(one.resolved.comparison.endpoints.values())).tasks
+    ordered = [*(t for t in first if t in found), *(t for t in found if t not in first)]
+    return {task: found[task] for task in ordered}
+
+
+def _points(
+    seeds: Sequence[TaskScores], subjects: Mapping[str, str]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Task and shots to mean and 95 % interval in percent."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for task in seeds[0] if seeds else ():
+        for k in sorted(seeds[0][task]):
+            tables = [scores.get(task, {}).get(k, {}) for scores in seeds]
+            items = sorted(set.intersection(*(set(table) for table in tables)))
+            units = [subjects.get(item, f"item {item}") for item in items]
+            if len(set(units)) < 2:
+                continue
+            rows = [[table[item] for item in items] for table in tables]
+            measured = effect([100.0 * np.array(rows, dtype=np.float64)], [units])
+            low, high = measured.interval(LEVEL)
+            point = {"mean": measured.mean, "low": low, "high": high}
+            found.setdefault(task, {})[str(k)] = point
     return found
 
 
-def _shot_curves(scores: Mapping[str, Mapping[int, TaskScores]]) -> dict[str, Any]:
-    """Task, arm, shots to mean and 95 % interval in percent."""
-    curves: dict[str, Any] = {}
-    for arm, by_seed in scores.items():
-        tasks = next(iter(by_seed.values()), {})
-        for task, by_k in tasks.items():
-            for k in by_k:
-                rows = [list(tables[task][k].values()) for tables in by_seed.values()]
-                found = effect([100.0 * np.array(rows, dtype=np.float64)])
-                low, high = found.interval(LEVEL)
-                points = curves.setdefault(task, {}).setdefault(arm, {})
-                points[str(k)] = {"mean": found.mean, "low": low, "high": high}
-    return curves
+def _by_task(by_arm: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    tasks = dict.fromkeys(task for points in by_arm.values() for task in points)
+    return {t: {arm: points[t] for arm, points in by_arm.items() if t in points} for t in tasks}
 
 
 def _training(one: Collected) -> dict[str, Any]:
-    """Stage, arm to points (share of the budget, loss) at the first seed; shared curves once."""
+    """Stage, arms that share it, to points (share of the budget, loss) at the first seed."""
     first = one.resolved.seeds[0]
-    curves: dict[str, Any] = {}
+    sharing: dict[str, dict[str, list[str]]] = {}
+    entries: dict[str, Entry] = {}
     for (arm, seed, stage), entry in one.results.items():
-        file = entry.folder / "metrics.jsonl"
-        if seed != first or not file.exists():
-            continue
-        rows = read_rows(file)
-        step = max(1, len(rows) // CURVE_POINTS)
-        points = [[row["share"], row["loss"]] for row in rows[::step]]
-        known = curves.setdefault(stage, {})
-        same = next((label for label, curve in known.items() if curve == points), None)
-        if same is None:
-            known[arm] = points
-        else:
-            known[f"{same}, {arm}"] = known.pop(same)
-    return curves
+        if seed == first and (entry.folder / "metrics.jsonl").exists():
+            sharing.setdefault(stage, {}).setdefault(entry.identity, []).append(arm)
+            entries[entry.identity] = entry
+    return {
+        stage: {", ".join(arms): _loss(entries[identity]) for identity, arms in by_identity.items()}
+        for stage, by_identity in sharing.items()
+    }
 
 
-def _control_tasks(controls: Mapping[int, TaskScores]) -> list[str]:
-    return sorted({task for tasks in controls.values() for task in tasks})
+def _loss(entry: Entry) -> list[tuple[float, float]]:
+    """The loss over the budget, averaged over stretches of it, since single steps scatter."""
+    rows = read_rows(entry.folder / "metrics.jsonl")
+    stretches = np.array_split(np.arange(len(rows)), min(CURVE_POINTS, len(rows)) or 1)
+    return [
+        (
+            round(float(np.mean([rows[i]["share"] for i in some])), 4),
+            round(float(np.mean([rows[i]["loss"] for i in some])), 4),
+        )
+        for some in stretches
+        if len(some)
+    ]
 
 
-def _timing(arms: Mapping[str, ArmFacts]) -> dict[str, float]:
-    """Seconds of training: of all arms if each were trained alone, and of what was distinct."""
+def _timing(arms: Mapping[str, ArmFacts], evaluations: Sequence[Entry]) -> dict[str, float]:
     every = [stage for facts in arms.values() for stage in facts.stages]
     distinct = {stage.identity: stage.seconds for stage in every}
+    asked = {entry.identity: float(entry.meta.get("seconds", 0.0)) for entry in evaluations}
     return {
         "alone_seconds": round(sum(stage.seconds for stage in every), 1),
         "distinct_seconds": round(sum(distinct.values()), 1),
         "stages": len(every),
         "distinct_stages": len(distinct),
+        "evaluation_seconds": round(sum(asked.values()), 1),
     }
-
-
-def as_json(report: Mapping[str, Any]) -> str:
-    """The content as text; not-a-number has no place in it."""
-    return json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,179 @@
+"""What ``report.json`` holds: every key, its type and unit; keys that are not here are refused."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from vilax.ablation.claims import Word
+
+
+class Part(BaseModel):
+    """A part of the report: unknown keys refused, values immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Point(Part):
+    """A mean in percent with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class StageReport(Part):
+    """One stage of one arm at one seed."""
+
+    name: str
+    seed: int
+    identity: str
+    """Its key in the stage store."""
+    reused: bool
+    """Stored before this call, or trained for an arm or seed listed before this one."""
+    seconds: float
+    """What its training took, whenever that was."""
+    tokens: int
+    images: int
+    documents: int
+    supervised: int
+
+
+class SeedReport(Part):
+    """Scores of one arm at one seed."""
+
+    tasks: dict[str, dict[str, float]]
+    """Task to shots to mean score over items, in its natural unit (0 to 1)."""
+    endpoints: dict[str, dict[str, float]]
+    """Endpoint to shots to figure, on the endpoint's scale."""
+
+
+class ArmReport(Part):
+    """One arm."""
+
+    title: str
+    overrides: dict[str, Any]
+    command: str
+    """Repeats it alone, at the first seed."""
+    failed: str | None
+    """Why a seed of it is missing."""
+    stages: tuple[StageReport, ...]
+    seeds: dict[str, SeedReport]
+
+
+class TaskReport(Part):
+    """One task."""
+
+    metric: str
+    shots: tuple[int, ...]
+    chance: float | None
+    """Score of a blind guess, 0 to 1."""
+    items: int
+    is_text: bool
+    """Asked without pictures, so that the base LLM answers it too."""
+    ceiling: float | None = None
+    """What a linear probe of the encoder reaches, 0 to 1, where it was measured."""
+
+
+class EndpointReport(Part):
+    """A quantity that claims use."""
+
+    title: str
+    tasks: tuple[str, ...]
+    scale: float
+
+
+class ControlReport(Part):
+    """Whether the base LLM solves the text form of a task."""
+
+    control: str
+    failed: str | None
+    """Why the task may carry no claim."""
+
+
+class ClaimReport(Part):
+    """A claim, its test and its verdict."""
+
+    text: str
+    kind: Literal["order", "equal", "interaction"]
+    endpoint: str
+    arms: tuple[str, str]
+    """The effect is the first less the second."""
+    shots: tuple[int, ...]
+    """One number; two where gains from the first to the second are compared."""
+    margin: float
+    paper: str
+    effect: float | None
+    """On the endpoint's scale."""
+    interval: tuple[float, float] | None
+    """Unadjusted, at ``level``."""
+    level: float
+    verdict: Word
+    reason: str
+    seeds: int
+    items: int
+    p: float | None
+    p_adjusted: float | None
+    """After Holm's correction over the comparison's claims."""
+
+
+class PaperReport(Part):
+    """The paper's table."""
+
+    source: str
+    columns: tuple[str, ...]
+    rows: dict[str, tuple[float | str | None, ...]]
+    note: str
+
+
+class Timing(Part):
+    """Seconds of training over all arms and seeds."""
+
+    alone_seconds: float
+    """If every arm and seed had trained all its stages."""
+    distinct_seconds: float
+    """Each distinct stage once."""
+    stages: int
+    distinct_stages: int
+    evaluation_seconds: float
+
+
+class ComparisonReport(Part):
+    """One comparison."""
+
+    title: str
+    question: str
+    command: str
+    """Repeats the comparison."""
+    seeds: tuple[int, ...]
+    stage: str
+    """Stage whose result was evaluated."""
+    varies: tuple[str, ...]
+    held_equal: str
+    unequal: tuple[str, ...]
+    """Where that quantity was not equal after all."""
+    tuning: str
+    endpoints: dict[str, EndpointReport]
+    """The first is the average of tables."""
+    tasks: dict[str, TaskReport]
+    arms: dict[str, ArmReport]
+    claims: dict[str, ClaimReport]
+    curves: dict[str, dict[str, dict[str, Point]]]
+    """Task to arm to shots to point."""
+    base: dict[str, dict[str, Point]]
+    """Task in text to shots to point, of the base LLM."""
+    controls: dict[str, ControlReport]
+    """By the task that they stand for."""
+    training: dict[str, dict[str, tuple[tuple[float, float], ...]]]
+    """Stage to arms that share it to (share of the budget, loss), at the first seed."""
+    paper: PaperReport
+    timing: Timing
+
+
+class Report(Part):
+    """All comparisons of a scale."""
+
+    scale: str
+    generated: str
+    """Time at which results were gathered, ISO 8601."""
+    versions: dict[str, str]
+    comparisons: dict[str, ComparisonReport]
