@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vilax.config.schema.data import MicroWorld
-from vilax.micro.assets import Concept, Relation
+from vilax.micro.assets import TRAINING_STYLES, Concept, Relation
 from vilax.micro.language import (
     CAPTION_REQUESTS,
     CAPTION_STYLES,

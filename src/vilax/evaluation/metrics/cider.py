@@ -13,7 +13,7 @@ Ngram = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Cider:
-    """CIDEr-D times 10, the scale of pycocoevalcap (papers print 100 times a tenth of it).
+    """CIDEr-D times 10, the scale of pycocoevalcap (papers print 100 times that).
 
     Attributes:
         corpus: mean over images.
