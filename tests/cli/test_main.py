@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from vilax.cli.main import COMMANDS, main
-from vilax.config.compose import STAGE_GROUPS, TOP_GROUPS, choices
+from vilax.config.describe import STAGE_GROUPS, TOP_GROUPS, choices
 
 
 def test_a_bad_key_exits_2_with_one_message() -> None:

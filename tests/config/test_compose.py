@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from vilax.cli.overrides import shown
-from vilax.config.compose import STAGE_GROUPS, TOP_GROUPS, choices, compose_run
+from vilax.config.compose import compose_run
+from vilax.config.describe import STAGE_GROUPS, TOP_GROUPS, choices
 from vilax.config.errors import ConfigError
 from vilax.config.schema.run import Run
 
