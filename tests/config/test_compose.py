@@ -33,6 +33,13 @@ from vilax.config.schema.run import Run
         (["scale=huge"], ["unknown scale 'huge'", "micro"]),
         (["stages.sft.budget={tokens: 1, documents: 2}"], ["exactly one of tokens"]),
         (["seed=[1"], ["cannot read"]),
+        (["seed=true"], ["seed=true", "a whole number, at least 0"]),
+        (["seed=0,1"], ["seed=0,1", "one value", "-m"]),
+        (["projector=linear,mlp"], ["projector=linear,mlp", "one value", "-m"]),
+        (["stages..length=3"], ["expected key=value"]),
+        (["llm=no/such/folder"], ["llm=no/such/folder", "a path that exists"]),
+        (["corpora.pages="], ["corpora.pages.path=''", "not empty"]),
+        (["evaluation.tasks.captoin.items=3"], ["did you mean evaluation.tasks.caption?"]),
     ],
 )
 def test_a_mistake_is_named_with_what_was_meant(overrides: list[str], words: list[str]) -> None:
@@ -54,6 +61,9 @@ def test_a_mistake_is_named_with_what_was_meant(overrides: list[str], words: lis
         (["trainer=fsdp", "trainer.devices=3"], ["streams=2", "3 processes"]),
         (["stages.sft.blend.corpora={page: 1.0}"], ["'page'", "did you mean 'pages'"]),
         (["stages.sft.blend.corpora={pages: -1}"], ["pages=-1.0", "above 0"]),
+        (["stages.sft.blend.corpora={pages: nan}"], ["pages=nan", "above 0"]),
+        (["order=[text, align, align]"], ["order=", "align once"]),
+        (["evaluation.tasks.caption.shots=[0, -1]"], ["caption.shots=[0, -1]", "at least 0"]),
         (["stages.sft.blend.corpora={}"], ["stages.sft.blend.corpora is empty"]),
         (["stages.sft.length=2048"], ["stages.sft.length=2048", "max_position_embeddings=1024"]),
         (["stages.align.freeze.projector.mode=frozen"], ["stages.align.freeze trains nothing"]),
@@ -122,7 +132,64 @@ def test_paths_stand_where_names_do(tmp_path) -> None:
     assert run.llm.model_dump() == {"kind": "pretrained", "source": str(tmp_path / "weights")}
     assert run.projector.model_dump() == {"kind": "mlp", "depth": 4}
     assert run.corpora["pages"].path == str(data)
+    kept = compose_run([f"corpora.instructions={data}"]).corpora["instructions"]
+    assert kept.model_dump() == {"path": str(data), "format": "auto", "template": "qa"}
     assert list(run.stages["sft"].blend.corpora) == [str(data)]
+
+
+def test_of_several_for_one_key_the_last_wins(tmp_path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("kind: mlp\ndepth: 4\n")
+    assert compose_run([f"projector={file}", "projector=linear"]).projector.kind == "linear"
+    mine = compose_run(["projector.depth=7", "projector=transformer", f"projector={file}"])
+    assert mine.projector.model_dump() == {"kind": "mlp", "depth": 7}
+
+
+RECIPE = """\
+# @package _global_
+# Two stages, the second spelt out
+defaults:
+  - /projector: mlp
+  - /freeze@stages.warm.freeze: projector_only
+  - _self_
+order: [warm, cool]
+stages:
+  warm:
+    length: 256
+    blend: {corpora: {align: 1.0}}
+  cool:
+    length: 256
+    freeze: {llm: {mode: trained}}
+    blend: {corpora: {pages: 1.0}}
+"""
+
+
+@pytest.mark.parametrize("is_path", [True, False])
+def test_groups_reach_the_stages_of_a_users_recipe(tmp_path, is_path: bool) -> None:
+    file = tmp_path / "recipe" / "two.yaml"
+    file.parent.mkdir()
+    file.write_text(RECIPE)
+    recipe = [f"recipe={file if is_path else 'two'}", "scale=paper"]
+    user = None if is_path else tmp_path
+    run = compose_run(recipe, user)
+    assert run.order == ("warm", "cool")
+    assert run.projector.kind == "mlp"
+    chosen = ["stages.cool.blend=pairs", "stages.cool.freeze=all", "stages.warm.freeze=lora_llm"]
+    run = compose_run([*recipe, *chosen, "projector=linear"], user)
+    assert dict(run.stages["cool"].blend.corpora) == {"pairs": 1.0}
+    assert run.stages["cool"].freeze.encoder.mode == "trained"
+    assert run.stages["warm"].freeze.llm.mode == "adapted"
+    assert run.projector.kind == "linear"
+    with pytest.raises(ConfigError, match=r"did you mean stages\.cool"):
+        compose_run([*recipe, "stages.coool.freeze=all"], user)
+
+
+def test_micro_scale_runs_a_users_recipe_in_the_order_given(tmp_path) -> None:
+    file = tmp_path / "two.yaml"
+    file.write_text(RECIPE)
+    run = compose_run([f"recipe={file}", "order=[text, warm, cool]"])
+    assert run.order == ("text", "warm", "cool")
+    assert run.stages["text"].parts == ("llm",)
 
 
 def test_the_shown_configuration_is_the_run() -> None:

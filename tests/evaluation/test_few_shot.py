@@ -117,9 +117,8 @@ def test_questions_become_turns(tmp_path) -> None:
     document = prompt_document(item("q", **asked), [item("s", **asked)], split)
     roles = [s.role for s in document.segments if isinstance(s, Text)]
     assert roles == ["user", "assistant", "user"]
-    assert shown(document, "qa") == (
-        "<image> question : what is this ? answer : mammal <image> question : what is this ? answer :"
-    )
+    turn = "<image> question : what is this ? answer :"
+    assert shown(document, "qa") == f"{turn} mammal {turn}"
 
 
 def write(path, rows) -> None:
@@ -129,7 +128,9 @@ def write(path, rows) -> None:
 def test_a_bad_line_is_named(tmp_path) -> None:
     write(tmp_path / "x.jsonl", [{"id": "only"}])
     write(tmp_path / "x_shots.jsonl", [])
-    with pytest.raises(ConfigError, match=r"x\.jsonl line 1 is not an item: field 'image' is missing"):
+    with pytest.raises(
+        ConfigError, match=r"x\.jsonl line 1 is not an item: field 'image' is missing"
+    ):
         read_split(tmp_path, "x", 0, 10)
     with pytest.raises(ConfigError, match=r"no y\.jsonl"):
         read_split(tmp_path, "y", 0, 10)

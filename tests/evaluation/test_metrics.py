@@ -44,7 +44,7 @@ def test_official_normalises_only_where_answers_differ() -> None:
         ("dont", "don't", "don't"),
         ("its", "its", "its"),
         ("what's", "what's", "what 's"),
-        ("whats", "what's", "what's"),
+        ("wheres", "where's", "where's"),
         ("red,white", "red white", "redwhite"),
         ("The Cat", "cat", "cat"),
         ("the", "", ""),

@@ -127,8 +127,8 @@ def _lacking(claim: Claim, endpoint: Endpoint, scores: Scores) -> str:
                 for seed in seeds:
                     if not scores[arm][seed].get(task, {}).get(k):
                         return f"arm {arm}, seed {seed}, has no scores of {task} at {k} shots"
-            if len(_shared_items(scores, *arms, task, shots_of(claim))) < 2:
-                return f"{task} has fewer than two items at {k} shots that both arms answered"
+        if len(_shared_items(scores, *arms, task, shots_of(claim))) < 2:
+            return f"{task} has fewer than two items that both arms answered"
     return ""
 
 
@@ -213,7 +213,7 @@ def _decide(test: _Test, adjusted: float, failed_controls: list[str]) -> Verdict
         return _undecided(
             test, "every item differs by the same amount at every seed: a floor or a ceiling"
         )
-    p = f"Holm-adjusted p = {adjusted:.2g}"
+    p = "Holm-adjusted p " + ("< 0.001" if adjusted < 0.001 else f"= {adjusted:.3f}")
     if adjusted <= 1 - LEVEL:
         word: Word = "holds" if test.p_for < test.p_against else "contradicts"
         return replace(_undecided(test, p), verdict=word)

@@ -15,12 +15,12 @@ WHAT = "Train or reuse a recipe and evaluate its last stage (until=STAGE: that s
 
 def main(argv: Sequence[str]) -> int:
     """Compose, validate, evaluate; prints a table of scores and the folder."""
-    if "--help" in argv or "-h" in argv:
-        print_help("evaluate", WHAT)
-        return 0
     request = parse(argv)
+    if request.help:
+        print_help("evaluate", WHAT, request.config_dir)
+        return 0
     if request.multirun:
-        multirun(request, evaluate)
+        multirun(request, job)
         return 0
     run = compose_run(request.overrides, request.config_dir)
     if request.show:
@@ -28,6 +28,11 @@ def main(argv: Sequence[str]) -> int:
         return 0
     evaluate(run)
     return 0
+
+
+def job(run: Run, words: Sequence[str]) -> None:
+    """One run of several."""
+    evaluate(run)
 
 
 def evaluate(run: Run) -> None:

@@ -1,5 +1,7 @@
 """What ``vilax train`` and ``vilax evaluate`` share: their grammar, help, and multiruns."""
 
+import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,14 +10,11 @@ from pathlib import Path
 
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 
-from vilax.config.compose import (
-    STAGE_GROUPS,
-    TOP_GROUPS,
-    choices,
-    compose_run,
-    parse_override,
-)
+from vilax.artifacts.files import write_text
+from vilax.config.compose import compose_groups, compose_run
+from vilax.config.describe import STAGE_GROUPS, TOP_GROUPS, choices
 from vilax.config.errors import ConfigError
 from vilax.config.locate import conf_dir, outputs_dir
 from vilax.config.schema.run import Run
@@ -25,9 +24,13 @@ GRAMMAR = """\
   GROUP=NAME                  a file of the group, for example projector=transformer
   stages.STAGE.freeze=NAME    the stage's freeze policy; stages.STAGE.blend=NAME its data
   KEY=VALUE                   any key of the configuration, for example stages.sft.rates.llm=1e-4
-  llm=FOLDER encoder=FOLDER   a folder of weights where a name is; corpora.NAME=PATH a corpus
   GROUP=FILE.yaml             a file of your own where a name is
+  llm=FOLDER encoder=FOLDER   a folder of weights where a name is
+  corpora.NAME=PATH           where a corpus lies; stages.STAGE.blend.corpora={PATH: 1.0} too
 """
+
+Job = Callable[[Run, Sequence[str]], None]
+"""Does one run; gets its configuration, and the words of the command line that say it again."""
 
 
 @dataclass
@@ -39,12 +42,19 @@ class Request:
         config_dir: the user's configuration folder.
         multirun: run every combination of comma-separated values.
         show: print the composed configuration and stop.
+        help: print what can be said and stop.
     """
 
     overrides: list[str]
     config_dir: Path | None = None
     multirun: bool = False
     show: bool = False
+    help: bool = False
+
+    def again(self, overrides: Sequence[str]) -> list[str]:
+        """The words of a command line for one run with these overrides."""
+        folder = [] if self.config_dir is None else [f"--config-dir={self.config_dir}"]
+        return [*folder, *overrides]
 
 
 def parse(argv: Sequence[str]) -> Request:
@@ -60,6 +70,8 @@ def parse(argv: Sequence[str]) -> Request:
         name, _, value = word.partition("=")
         if name == "--config-dir":
             request.config_dir = Path(value or _following(words, word)).expanduser()
+        elif word in ("-h", "--help"):
+            request.help = True
         elif word in ("-m", "--multirun"):
             request.multirun = True
         elif name in ("--cfg", "-c"):
@@ -73,6 +85,8 @@ def parse(argv: Sequence[str]) -> Request:
             )
         else:
             request.overrides.append(word)
+    if request.multirun and request.show:
+        raise ConfigError("--cfg job shows one run: leave -m out and give each key one value")
     return request
 
 
@@ -107,56 +121,69 @@ def shown(run: Run) -> str:
 
 
 def combinations(overrides: Sequence[str]) -> list[list[str]]:
-    """Every combination of comma-separated values, the last key varying fastest."""
+    """Every combination of comma-separated values, the last key varying fastest.
+
+    Raises:
+        ConfigError: a value cannot be read, or names no list of values.
+    """
     axes = []
     for text in overrides:
         key, _, raw = text.partition("=")
-        parsed = OverridesParser.create().parse_override(f"key={raw}")
-        if parsed.is_sweep_override():
-            axes.append([f"{key}={value}" for value in parsed.sweep_string_iterator()])
-        else:
-            axes.append([text])
+        try:
+            parsed = OverridesParser.create().parse_override(f"key={raw}")
+            if parsed.is_sweep_override() and not parsed.is_discrete_sweep():
+                raise ConfigError(f"{text}: expected values with commas, or range(0, 5)")
+            swept = list(parsed.sweep_string_iterator()) if parsed.is_sweep_override() else [raw]
+        except HydraException as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"cannot read the value of {text!r}: {reason}") from error
+        axes.append([f"{key}={value}" for value in swept] if "=" in text else [text])
     return [list(chosen) for chosen in product(*axes)]
 
 
-def multirun(request: Request, task: Callable[[Run], None]) -> None:
+def multirun(request: Request, task: Job) -> None:
     """Run every combination through Hydra's own multirun, so that its launchers work.
 
-    Every combination is validated before the first one starts.
-    """
-    launcher = [o for o in request.overrides if o.startswith("hydra")]
-    ours = [o for o in request.overrides if not o.startswith("hydra")]
-    for chosen in combinations(ours):
-        compose_run(chosen, request.config_dir)
-    import hydra
-    from omegaconf import DictConfig, OmegaConf
+    Every combination is validated before the first one starts. Hydra is handed the number of each,
+    for our grammar is not its own; each job's folder gets the job's configuration.
 
-    from vilax.config.rules import check_rules
-    from vilax.config.validate import validate
+    Raises:
+        ConfigError: a combination is bad, or Hydra has no such launcher.
+    """
+    settings = [word for word in request.overrides if word.startswith(("hydra/", "hydra."))]
+    ours = [word for word in request.overrides if word not in settings]
+    chosen = combinations(ours)
+    runs = [compose_run(overrides, request.config_dir) for overrides in chosen]
+    compose_groups(settings, request.config_dir)
+    words = [request.again(overrides) for overrides in chosen]
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import DictConfig
 
     def job(config: DictConfig) -> None:
-        run = validate(Run, OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
-        check_rules(run)
-        task(run)
+        number = int(config.job)
+        again = shlex.join(words[number])
+        print(f"job {number + 1} of {len(runs)}: {again}", file=sys.stderr)
+        folder = Path(HydraConfig.get().runtime.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "config.yaml", f"# {again}\n{shown(runs[number])}")
+        task(runs[number], words[number])
 
     search_first(request.config_dir)
-    words = ["--multirun"]
-    words += [f"hydra.sweep.dir={outputs_dir()}/multirun/${{now:%Y-%m-%d_%H-%M-%S}}"]
-    words += ["hydra/job_logging=none", "hydra/hydra_logging=none", *launcher]
-    for text in ours:
-        words.append(_for_hydra(text, request.config_dir))
-    before = sys.argv
-    sys.argv = [before[0], *words]
+    place = str(outputs_dir() / "multirun").replace("'", "\\'")
+    before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = [sys.argv[0], "--multirun", "+job=" + ",".join(str(n) for n in range(len(runs)))]
+    sys.argv += [
+        f"hydra.sweep.dir='{place}/${{now:%Y-%m-%d_%H-%M-%S}}'",
+        "hydra.output_subdir=null",
+    ]
+    sys.argv += ["hydra/job_logging=none", "hydra/hydra_logging=none", *settings]
+    # Otherwise Hydra prints what went wrong in its own words and exits with 1.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
     finally:
-        sys.argv = before
-
-
-def _for_hydra(text: str, config_dir: Path | None) -> str:
-    """An override, perhaps with several values, in Hydra's words."""
-    parts = [parse_override(one[0], config_dir).hydra for one in combinations([text])]
-    name = parts[0].partition("=")[0]
-    if len(parts) == 1:
-        return parts[0]
-    return f"{name}=" + ",".join(part.partition("=")[2] for part in parts)
+        sys.argv = before[0]
+        del os.environ["HYDRA_FULL_ERROR"]
+        if before[1] is not None:
+            os.environ["HYDRA_FULL_ERROR"] = before[1]

@@ -1,6 +1,7 @@
 """``vilax train``: a recipe, or the part of it up to a stage."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -13,19 +14,20 @@ WHAT = "Train a recipe's stages in order; a stage that the store has is reused, 
 
 def main(argv: Sequence[str]) -> int:
     """Compose, validate, train; prints each stage's identity and folder."""
-    if "--help" in argv or "-h" in argv:
-        print_help("train", WHAT)
-        return 0
     request = parse(argv)
+    if request.help:
+        print_help("train", WHAT, request.config_dir)
+        return 0
     if request.multirun:
-        multirun(request, train)
+        multirun(request, job)
         return 0
     run = compose_run(request.overrides, request.config_dir)
     if request.show:
         print(shown(run), end="")
         return 0
     if needs_launch(run):
-        launch(run, ["train", *argv])
+        words = launched(run, request.again(request.overrides))
+        os.execv(words[0], words)  # noqa: S606
     train(run)
     return 0
 
@@ -40,14 +42,22 @@ def train(run: Run) -> None:
             print(f"{name} {entry.identity} {entry.folder}")
 
 
+def job(run: Run, words: Sequence[str]) -> None:
+    """One run of several: in this process, or in as many as it asks for."""
+    if needs_launch(run):
+        subprocess.run(launched(run, words), check=True)  # noqa: S603
+    else:
+        train(run)
+
+
 def needs_launch(run: Run) -> bool:
     """Whether processes are asked for and no launcher has started them."""
     wants = run.trainer.strategy != "single" and run.trainer.devices > 1
     return wants and run.trainer.nodes == 1 and "RANK" not in os.environ
 
 
-def launch(run: Run, argv: Sequence[str]) -> None:
-    """Become torchrun with one process per device on this machine."""
-    words = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    words += [f"--nproc-per-node={run.trainer.devices}", "-m", "vilax.cli.main", *argv]
-    os.execv(sys.executable, words)  # noqa: S606
+def launched(run: Run, words: Sequence[str]) -> list[str]:
+    """A torchrun command with one process per device on this machine."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    torchrun.append(f"--nproc-per-node={run.trainer.devices}")
+    return [*torchrun, "-m", "vilax.cli.main", "train", *words]

@@ -1,18 +1,22 @@
 """Composition: Hydra joins the YAML of the chosen groups, the schema says whether it is a run."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from pydantic.fields import FieldInfo
 
+from vilax.config.describe import STAGE_GROUPS, TOP_GROUPS, choices, load_yaml
 from vilax.config.errors import ConfigError, unknown
 from vilax.config.locate import conf_dir, experiments_dir
 from vilax.config.rules import check_rules
@@ -20,19 +24,12 @@ from vilax.config.schema.comparison import Arm, Comparison
 from vilax.config.schema.run import Run
 from vilax.config.searchpath import search_first
 from vilax.config.validate import validate
-from vilax.config.walk import field_of
+from vilax.config.walk import expectation, field_of
 
-TOP_GROUPS = (
-    "recipe",
-    "scale",
-    "encoder",
-    "projector",
-    "llm",
-    "trainer",
-    "logger",
-    "evaluation",
-)
-STAGE_GROUPS = ("freeze", "blend")
+GLOBAL_GROUPS = ("recipe", "scale")
+"""Groups whose files spread over the whole configuration, and may choose from other groups."""
+PICKED = "_picked_"
+"""Where a choice is composed alone."""
 BY_FOLDER = {
     "llm": {"kind": "pretrained"},
     "encoder": {"kind": "transformers"},
@@ -46,33 +43,24 @@ class Override:
 
     Attributes:
         key: dotted key.
-        value: its value, parsed as Hydra's grammar parses it.
-        hydra: the same as an override that Hydra understands.
-        is_choice: whether it names a file of a group.
+        value: its value, parsed as Hydra's grammar parses it; a file's name where it is a choice.
+        is_choice: whether the value names a file of the key's group.
     """
 
     key: str
     value: Any
-    hydra: str
-    is_choice: bool
+    is_choice: bool = False
 
+    @property
+    def hydra(self) -> str:
+        """A choice in Hydra's words."""
+        return f"{self.slot}={self.value}"
 
-def choices(group: str, config_dir: Path | None = None) -> dict[str, str]:
-    """Name of each choice of a group with its one-line description, user's files first."""
-    found: dict[str, str] = {}
-    for root in (conf_dir(), config_dir):
-        folder = None if root is None else root / group
-        for file in sorted(folder.glob("*.yaml")) if folder is not None else []:
-            found[file.stem] = description(file)
-    return found
-
-
-def description(file: Path) -> str:
-    """First comment of a YAML file that is not a package directive."""
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#") and not line.startswith("# @"):
-            return line.lstrip("# ").strip()
-    return ""
+    @property
+    def slot(self) -> str:
+        """Where Hydra's list of defaults has the choice."""
+        group = group_of(self.key)
+        return self.key if group == self.key else f"{group}@{self.key}"
 
 
 def group_of(key: str) -> str | None:
@@ -92,7 +80,8 @@ def parse_override(text: str, config_dir: Path | None = None) -> Override:
         ConfigError: it has another form, or names no file of its group.
     """
     key, equals, raw = text.partition("=")
-    if not equals or not key or key[0] in "+~@-" or "@" in key:
+    is_dotted = all(name and name == name.strip() for name in key.split("."))
+    if not equals or not is_dotted or key[0] in "+~@-" or "@" in key:
         raise ConfigError(
             f"cannot read {text!r}: expected key=value, for example projector=transformer,"
             " stages.pretrain.freeze=projector_only or stages.sft.rates.llm=1e-4"
@@ -100,35 +89,55 @@ def parse_override(text: str, config_dir: Path | None = None) -> Override:
     group = group_of(key)
     is_corpus = key.startswith("corpora.") and key.count(".") == 1
     if raw.startswith(("{", "[")) or (group is None and not is_corpus):
-        return Override(key, parse_value(text, raw), f"++{text}", False)
-    if is_corpus:
-        return Override(key, {"path": raw}, f"++{key}={{path: '{raw}'}}", False)
-    assert group is not None
+        return Override(key, parse_value(text, raw))
+    if group is None:
+        return Override(f"{key}.path", raw)
     if raw in choices(group, config_dir):
-        target = group if group == key else f"{group}@{key}"
-        return Override(key, raw, f"{target}={raw}", True)
+        return Override(key, raw, is_choice=True)
     path = Path(raw).expanduser()
-    if raw.endswith((".yaml", ".yml")) and path.is_file():
+    if path.suffix in (".yaml", ".yml") and path.is_file():
         content = load_yaml(path)
-        return Override(key, content, f"++{key}={_inline(content)}", False)
+        if group in GLOBAL_GROUPS:
+            return Override(key, _offer(group, path, content), is_choice=True)
+        return Override(key, content)
     if group in BY_FOLDER and path.is_dir():
-        content = BY_FOLDER[group] | {"source": str(path)}
-        return Override(key, content, f"++{key}={_inline(content)}", False)
+        return Override(key, BY_FOLDER[group] | {"source": str(path)})
+    if "," in raw:
+        raise _several(text)
     error = unknown(group, raw, choices(group, config_dir))
-    raise ConfigError(f"{key}={raw}: {error} (or a path)")
+    raise ConfigError(f"{key}={raw}: {error} (or a path that exists)")
+
+
+def _offer(group: str, path: Path, content: dict[str, Any]) -> str:
+    """Make a file one of Hydra's choices, for it may choose from groups itself; its name there."""
+    digest = hashlib.sha256(str(path.absolute()).encode()).hexdigest()
+    name = f"{path.stem}-{digest[:8]}"
+    ConfigStore.instance().store(name, content, group=group, package="_global_", provider="user")
+    return name
 
 
 def parse_value(text: str, raw: str) -> Any:
     """A value by Hydra's grammar: numbers, true, null, quoted text, lists, mappings.
 
     Raises:
-        ConfigError: it cannot be parsed.
+        ConfigError: it cannot be parsed, or is several values.
     """
     try:
-        value = OverridesParser.create().parse_override(f"key={raw}").value()
+        parsed = OverridesParser.create().parse_override(f"key={raw}")
+        if parsed.is_sweep_override():
+            raise _several(text)
+        value = parsed.value()
     except HydraException as error:
-        raise ConfigError(f"cannot read the value of {text!r}: {error}") from error
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"cannot read the value of {text!r}: {reason}") from error
     return _plain(value)
+
+
+def _several(text: str) -> ConfigError:
+    return ConfigError(
+        f"{text}: expected one value; with -m each of several values is run, and in quotes a comma"
+        " is part of a text"
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -143,39 +152,17 @@ def _text(value: Any) -> Any:
     return getattr(value, "text", value)
 
 
-def _inline(content: Mapping[str, Any]) -> str:
-    """A mapping in the flow style of Hydra's grammar."""
-    parts = []
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            shown = _inline(value)
-        elif isinstance(value, str):
-            shown = "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-        elif isinstance(value, list):
-            shown = "[" + ", ".join(str(v) for v in value) + "]"
-        else:
-            shown = "null" if value is None else str(value).lower()
-        parts.append(f"{key}: {shown}")
-    return "{" + ", ".join(parts) + "}"
-
-
-def load_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping.
-
-    Raises:
-        ConfigError: the file is missing, malformed or no mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds {type(content).__name__}, expected a mapping")
-    return content
-
-
-def compose_groups(hydra_overrides: Sequence[str], config_dir: Path | None) -> dict[str, Any]:
+def compose_groups(
+    words: Sequence[str], config_dir: Path | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What Hydra composes from the chosen groups.
+
+    Args:
+        words: overrides in Hydra's own grammar.
+        config_dir: the user's folder.
+
+    Returns:
+        The composed configuration, and the choice that filled each slot of the defaults list.
 
     Raises:
         ConfigError: Hydra cannot compose it.
@@ -186,52 +173,82 @@ def compose_groups(hydra_overrides: Sequence[str], config_dir: Path | None) -> d
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
-            composed: DictConfig = compose("config", list(hydra_overrides))
+            composed = compose("config", list(words), return_hydra_config=True)
+        slots = OmegaConf.to_container(composed.hydra.runtime.choices)
+        with open_dict(composed):
+            del composed["hydra"]
         plain = OmegaConf.to_container(composed, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         lines = [line for line in str(error).splitlines() if line.strip()]
         raise ConfigError(f"cannot compose: {'; '.join(lines[:2])}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"cannot compose: {' '.join(str(error).split())}") from error
     assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+    assert isinstance(slots, dict)
+    return {str(k): v for k, v in plain.items()}, {str(k): v for k, v in slots.items()}
 
 
 def compose_run(overrides: Sequence[str], config_dir: Path | None = None) -> Run:
     """The validated configuration of a run.
 
+    What stands for a whole node (a choice, a file, a folder) comes first and values inside it go
+    on top, in whatever order they are given; of several for one key the last wins.
+
     Args:
-        overrides: ``key=value`` texts; later ones win.
+        overrides: ``key=value`` texts.
         config_dir: the user's folder of the same shape as ``conf/``, which wins over it.
 
     Raises:
         ConfigError: naming the key, the value, what was expected and the nearest valid name.
     """
     parsed = [parse_override(text, config_dir) for text in overrides]
-    groups = {o.key: o for o in parsed if o.is_choice}
-    check_stages(groups, config_dir)
-    composed = compose_groups([o.hydra for o in groups.values()], config_dir)
-    for override in parsed:
-        if override.is_choice:
-            continue
-        field_of(Run, override.key, composed)
+    whole = {o.key: o for o in parsed if group_of(o.key) is not None}
+    composed = compose_choices([o for o in whole.values() if o.is_choice], config_dir)
+    contents = [o for o in whole.values() if not o.is_choice]
+    for override in (*contents, *(o for o in parsed if o.key not in whole)):
+        field = field_of(Run, override.key, composed)
+        check_truth(override, field)
         assign(composed, override.key, override.value)
     run = validate(Run, composed)
     check_rules(run)
     return run
 
 
-def check_stages(groups: Mapping[str, Override], config_dir: Path | None) -> None:
-    """Refuse a group choice for a stage that the recipe does not have.
+def compose_choices(chosen: Sequence[Override], config_dir: Path | None) -> dict[str, Any]:
+    """What the choices make together, in a recipe that may have been written elsewhere.
 
     Raises:
-        ConfigError: naming the nearest stage.
+        ConfigError: Hydra cannot compose it, or the recipe has no such stage.
     """
-    staged = [key for key in groups if key.startswith("stages.")]
-    if not staged:
-        return
-    whole = [o.hydra for key, o in groups.items() if key in ("recipe", "scale")]
-    stages = compose_groups(whole, config_dir).get("stages", {})
-    for key in staged:
-        field_of(Run, key, {"stages": stages})
+    frame = [o.hydra for o in chosen if o.key in GLOBAL_GROUPS]
+    rest = [o for o in chosen if o.key not in GLOBAL_GROUPS]
+    composed, slots = compose_groups(frame, config_dir)
+    if not rest:
+        return composed
+    for override in rest:
+        field_of(Run, override.key, composed)
+    fitting = [o.hydra for o in rest if o.slot in slots]
+    composed, _ = compose_groups([*frame, *fitting], config_dir)
+    for override in rest:
+        # Hydra replaces a choice, not what a recipe spells out in its place.
+        if override.slot not in slots:
+            word = f"+{group_of(override.key)}@{PICKED}={override.value}"
+            alone, _ = compose_groups([word], config_dir)
+            assign(composed, override.key, alone[PICKED])
+    return composed
+
+
+def check_truth(override: Override, field: FieldInfo | None) -> None:
+    """Refuse true and false for a number: pydantic would read them as 1 and 0.
+
+    Raises:
+        ConfigError: naming key, value and what was expected.
+    """
+    if isinstance(override.value, bool) and field is not None:
+        expected = expectation(field, field.annotation)
+        if "true or false" not in expected:
+            shown = str(override.value).lower()
+            raise ConfigError(f"{override.key}={shown}: expected {expected}")
 
 
 def assign(composed: dict[str, Any], key: str, value: Any) -> None:

@@ -24,6 +24,6 @@ def unknown(what: str, name: str, choices: Iterable[str]) -> ConfigError:
     """
     every = sorted(choices)
     guess = nearest(name, every)
-    hint = f"; did you mean {guess!r}?" if guess else ""
+    hint = f"; did you mean {guess!r}?" if guess else ";"
     listed = ", ".join(every[:24]) + (", ..." if len(every) > 24 else "")
     return ConfigError(f"unknown {what} {name!r}{hint} choices: {listed or 'none'}")

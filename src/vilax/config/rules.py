@@ -1,5 +1,6 @@
 """Pairs of settings that cannot go together, found before any weight is loaded."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,15 @@ def check_rules(run: Run) -> None:
             f"trainer.devices={run.trainer.devices} with trainer.strategy=single:"
             " expected 1, or trainer=ddp or trainer=fsdp"
         )
+    twice = [name for name in run.order if run.order.count(name) > 1]
+    if twice:
+        raise ConfigError(f"order={list(run.order)}: expected {twice[0]} once, not twice")
+    for name, task in run.evaluation.tasks.items():
+        if not task.shots or min(task.shots) < 0:
+            raise ConfigError(
+                f"evaluation.tasks.{name}.shots={list(task.shots)}:"
+                " expected at least one number of examples, each at least 0"
+            )
     for name in run.order:
         for message in _stage(run, name, run.stages[name]):
             raise ConfigError(message)
@@ -100,8 +110,8 @@ def _stage(run: Run, name: str, stage: Stage) -> Iterator[str]:
     if not stage.blend.corpora:
         yield f"{where}.blend.corpora is empty: expected at least one corpus with a weight"
     for corpus, weight in stage.blend.corpora.items():
-        if weight <= 0:
-            yield f"{where}.blend.corpora.{corpus}={weight}: expected a weight above 0"
+        if not 0 < weight < math.inf:
+            yield f"{where}.blend.corpora.{corpus}={weight}: expected a finite weight above 0"
         if corpus not in run.corpora and not Path(corpus).expanduser().exists():
             error = unknown("corpus", corpus, run.corpora)
             yield f"{where}.blend.corpora: {error} (or a path that exists)"

@@ -44,16 +44,20 @@ def field_of(root: type[Node], key: str, composed: Mapping[str, Any]) -> FieldIn
     annotation: Any = None
     field: FieldInfo | None = None
     done: list[str] = []
-    for name in key.split("."):
+    names = key.split(".")
+    for name in names:
         if node is not None:
             if name not in node.model_fields:
                 raise no_such_key(".".join([*done, name]), name, node.model_fields, done)
             field = node.model_fields[name]
             annotation = field.annotation
         elif get_origin(annotation) is dict:
-            if done == ["stages"] and isinstance(value, Mapping) and name not in value:
-                raise no_such_key(".".join([*done, name]), name, value, done)
-            annotation = get_args(annotation)[1]
+            inner = get_args(annotation)[1]
+            # A value inside an entry that is not there: only a plain node can start from defaults.
+            is_inside = len(done) + 1 < len(names) and len(node_types(inner)) > 1
+            if (done == ["stages"] or is_inside) and name not in (value or {}):
+                raise no_such_key(".".join([*done, name]), name, value or {}, done)
+            annotation = inner
             field = None
         else:
             raise ConfigError(f"key {key}: {'.'.join(done)} is a plain value and has no {name!r}")
@@ -72,14 +76,16 @@ def no_such_key(key: str, name: str, choices: Any, parents: list[str]) -> Config
     prefix = ".".join([*parents, ""])
     owner = ".".join(parents) or "the top level"
     hint = f"; did you mean {prefix}{guess}?" if guess else ""
-    listed = ", ".join(sorted(choices))
-    return ConfigError(f"unknown key {key}{hint} {owner} has: {listed}")
+    listed = ", ".join(sorted(choices)) or "nothing"
+    return ConfigError(f"unknown key {key}{hint or ';'} {owner} has: {listed}")
 
 
 def expectation(field: FieldInfo | None, annotation: Any) -> str:
     """What a field takes, in words: type, range, or choices."""
     words = _type_words(annotation)
     low = high = None
+    if any(getattr(limit, "min_length", None) for limit in (field.metadata if field else [])):
+        words += ", not empty"
     for limit in field.metadata if field is not None else []:
         for name, sign in (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below")):
             bound = getattr(limit, name, None)

@@ -30,6 +30,8 @@ def evaluation_inputs(
         has_images: whether the model sees; a text-only one is asked text tasks only.
     """
     settings = science_dump(run.evaluation)
+    # What the data hold counts, not where they lie.
+    del settings["data"]
     settings["tasks"] = {name: settings["tasks"][name] for name in asked_tasks(run, has_images)}
     return {
         "kind": "evaluation",

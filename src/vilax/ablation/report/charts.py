@@ -1,17 +1,85 @@
-"""Small SVG charts without a library: k-shot curves, training curves, and intervals."""
+"""Small SVG charts without a library: lines with bands, and effects with their intervals.
+
+Colours come from the style sheet (classes ``s0`` to ``s6``, Okabe and Ito's), so that a chart fits
+light and dark; dashes and marks tell series apart without colour.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from html import escape
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
-"""Okabe and Ito's colours, told apart with any colour vision."""
-DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 3", "10 4", "4 4")
+STYLES = 7
+"""Number of styles of series; the last is for references."""
+REFERENCE = 6
+DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "12 4", "1 3")
 
-Points = Sequence[tuple[float, float]]
-Band = Sequence[tuple[float, float, float]]
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 340, 216, 40, 10, 38
+LETTER = 7.2
+"""Width of a label's letter, in pixels."""
+LABEL_GAP = 12.0
+"""Smallest distance of two labels at line ends, in pixels."""
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 320, 220, 40, 10, 26, 34
+
+@dataclass(frozen=True)
+class Series:
+    """One line.
+
+    Attributes:
+        name: label at its end.
+        points: (x, y), by x.
+        style: which colour, dash and mark.
+        band: (x, low, high), by x.
+        is_dense: many points: drawn as a plain line without marks.
+    """
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    style: int
+    band: Sequence[tuple[float, float, float]] = ()
+    is_dense: bool = False
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal reference, such as chance."""
+
+    name: str
+    y: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Axes of a chart.
+
+    Attributes:
+        x_label: below the chart.
+        marks: x values with a tick, evenly placed where every point lies on one.
+        low: lower end of y.
+        high: upper end of y.
+        right: room for labels right of the lines, in pixels.
+        places: x to its place among the marks.
+    """
+
+    x_label: str
+    marks: Sequence[float]
+    low: float
+    high: float
+    right: float
+    places: dict[float, int] = field(default_factory=dict)
+
+    def x(self, value: float) -> float:
+        """Pixels from the left."""
+        first, last = self.marks[0], self.marks[-1]
+        share = (value - first) / ((last - first) or 1.0)
+        if self.places:
+            share = self.places[value] / max(1, len(self.marks) - 1)
+        return LEFT + share * (WIDTH - LEFT - self.right)
+
+    def y(self, value: float) -> float:
+        """Pixels from the top; values beyond the axis lie on its end."""
+        share = (min(max(value, self.low), self.high) - self.low) / ((self.high - self.low) or 1.0)
+        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 
 
 def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
@@ -21,124 +89,194 @@ def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
         return [low]
     raw = span / wanted
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(f * power for f in (1, 2, 2.5, 5, 10) if f * power >= raw)
-    first = math.ceil(low / step - 1e-9) * step
-    count = int((high - first) / step + 1e-9) + 1
-    return [round(first + i * step, 10) for i in range(count)]
+    step = next(f * power for f in (1, 2, 2.5, 5, 10) if f * power >= raw * (1 - 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(i * step, 10) for i in range(first, last + 1)]
+
+
+def bounds(values: Sequence[float], zero: bool) -> tuple[float, float]:
+    """Ends of an axis that hold all values and lie on ticks; ``zero``: 0 is among them."""
+    low, high = min(values), max(values)
+    if zero:
+        low, high = min(0.0, low), max(0.0, high)
+    if low == high:
+        low, high = low - 0.5 * (not zero), high + 1.0
+    inner = ticks(low, high)
+    step = inner[1] - inner[0] if len(inner) > 1 else high - low
+    return step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
 
 
 def lines(
     title: str,
-    curves: Mapping[str, Points],
-    bands: Mapping[str, Band],
+    series: Sequence[Series],
     x_label: str,
     marks: Sequence[float],
-    colours: Mapping[str, int],
-    level: float | None = None,
-    y_range: tuple[float, float] | None = None,
+    levels: Sequence[Level] = (),
+    zero: bool = True,
 ) -> str:
-    """A line chart.
+    """A line chart as an SVG element; empty where there is no point.
 
     Args:
-        title: above the chart.
-        curves: name to points (x, y).
-        bands: name to points (x, low, high).
+        title: what it shows, for the text alternative.
+        series: the lines.
         x_label: below the chart.
-        marks: x values with a tick, evenly placed if they are the only x values.
-        colours: name to index in the palette, the same in every chart.
-        level: a horizontal reference, such as chance.
-        y_range: bounds; else those of the data.
+        marks: x values with a tick.
+        levels: horizontal references.
+        zero: whether the y axis holds 0.
     """
-    xs = [x for points in curves.values() for x, _ in points]
-    ys = [y for points in curves.values() for _, y in points]
-    ys += [y for band in bands.values() for _, low, high in band for y in (low, high)]
-    if not xs:
+    series = [one for one in series if one.points]
+    if not series:
         return ""
-    low, high = y_range or (min(ys), max(ys))
-    if y_range is not None:
-        low, high = min(low, *ys) if min(ys) < low - 20 else low, high
-    places = {x: i for i, x in enumerate(marks)}
-    even = all(x in places for x in xs)
-    right = max(1.0, float(len(marks) - 1) if even else max(xs))
-
-    def px(x: float) -> float:
-        share = (places[x] if even else x) / right
-        return LEFT + share * (WIDTH - LEFT - RIGHT)
-
-    def py(y: float) -> float:
-        share = (min(max(y, low), high) - low) / ((high - low) or 1.0)
-        return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
-
-    parts = [_open(title, curves)]
-    for y in ticks(low, high):
-        parts.append(
-            f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{py(y):.1f}"'
-            f' y2="{py(y):.1f}"/>'
-            f'<text x="{LEFT - 6}" y="{py(y) + 4:.1f}" text-anchor="end">{y:g}</text>'
-        )
-    for x in marks:
-        parts.append(
-            f'<text x="{px(x):.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{x:g}</text>'
-        )
-    middle = LEFT + (WIDTH - LEFT - RIGHT) / 2
-    parts.append(
-        f'<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">{escape(x_label)}</text>'
-    )
-    if level is not None and low <= level <= high:
-        parts.append(
-            f'<line class="chance" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{py(level):.1f}"'
-            f' y2="{py(level):.1f}"/>'
-        )
-    for name, band in bands.items():
-        colour = PALETTE[colours[name] % len(PALETTE)]
-        above = [f"{px(x):.1f},{py(up):.1f}" for x, _, up in band]
-        below = [f"{px(x):.1f},{py(down):.1f}" for x, down, _ in reversed(band)]
-        parts.append(f'<polygon points="{" ".join(above + below)}" fill="{colour}" opacity=".14"/>')
-    for name, points in curves.items():
-        colour = PALETTE[colours[name] % len(PALETTE)]
-        dash = DASHES[colours[name] % len(DASHES)]
-        path = " ".join(f"{px(x):.1f},{py(y):.1f}" for x, y in points)
-        parts.append(
-            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"'
-            f' stroke-dasharray="{dash}"/>'
-        )
-        if even:
-            parts += [
-                f'<circle cx="{px(x):.1f}" cy="{py(y):.1f}" r="3" fill="{colour}"/>'
-                for x, y in points
-            ]
-    return "".join(parts) + "</svg>"
-
-
-def _open(title: str, curves: Mapping[str, Points]) -> str:
+    values = [y for one in series for _, y in one.points]
+    values += [y for one in series for _, *ends in one.band for y in ends]
+    values += [level.y for level in levels]
+    low, high = bounds(values, zero)
+    is_even = all(x in marks for one in series for x, _ in one.points)
+    places = {x: i for i, x in enumerate(marks)} if is_even else {}
+    longest = max(len(name) for name in [*(s.name for s in series), *(v.name for v in levels)])
+    frame = Frame(x_label, marks, low, high, 14 + LETTER * longest, places)
     said = "; ".join(
-        f"{name} ends at {points[-1][1]:.1f}" for name, points in curves.items() if points
+        f"{one.name} from {one.points[0][1]:.1f} to {one.points[-1][1]:.1f}" for one in series
     )
+    parts = [
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}:'
+        f' {escape(said)}">',
+        *_axes(frame),
+        *(_level(frame, level) for level in levels),
+        *(_band(frame, one) for one in series if one.band),
+        *(_line(frame, one) for one in series),
+        *_labels(frame, series, levels),
+        "</svg>",
+    ]
+    return "".join(parts)
+
+
+def _axes(frame: Frame) -> list[str]:
+    right = WIDTH - frame.right
+    parts = []
+    for y in ticks(frame.low, frame.high):
+        at = frame.y(y)
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}"/>'
+            f'<text x="{LEFT - 7}" y="{at + 4:.1f}" text-anchor="end">{y:g}</text>'
+        )
+    parts += [
+        f'<text x="{frame.x(x):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{x:g}</text>'
+        for x in frame.marks
+    ]
+    middle = (LEFT + right) / 2
+    parts.append(
+        f'<text x="{middle}" y="{HEIGHT - 5}" text-anchor="middle">{escape(frame.x_label)}</text>'
+    )
+    return parts
+
+
+def _level(frame: Frame, level: Level) -> str:
+    at = frame.y(level.y)
+    right = WIDTH - frame.right
+    return f'<line class="level" x1="{LEFT}" x2="{right:.1f}" y1="{at:.1f}" y2="{at:.1f}"/>'
+
+
+def _band(frame: Frame, one: Series) -> str:
+    above = [f"{frame.x(x):.1f},{frame.y(high):.1f}" for x, _, high in one.band]
+    below = [f"{frame.x(x):.1f},{frame.y(low):.1f}" for x, low, _ in reversed(one.band)]
+    return f'<polygon class="band s{one.style}" points="{" ".join(above + below)}"/>'
+
+
+def _line(frame: Frame, one: Series) -> str:
+    at = [(frame.x(x), frame.y(y)) for x, y in one.points]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
+    if one.is_dense:
+        return f'<polyline class="line dense s{one.style}" points="{path}"/>'
+    dash = f' stroke-dasharray="{DASHES[one.style]}"' if DASHES[one.style] else ""
+    drawn = f'<polyline class="line s{one.style}" points="{path}"{dash}/>'
+    return drawn + "".join(mark(x, y, one.style) for x, y in at)
+
+
+def mark(x: float, y: float, style: int) -> str:
+    """The mark of a style: circle, square, triangle, diamond, and their likes."""
+    css = f'class="mark s{style}"'
+    if style % 4 == 0:
+        return f'<circle {css} cx="{x:.1f}" cy="{y:.1f}" r="3.6"/>'
+    if style % 4 == 1:
+        return f'<rect {css} x="{x - 3.3:.1f}" y="{y - 3.3:.1f}" width="6.6" height="6.6"/>'
+    shapes = {
+        2: ((0, -4.4), (4.2, 3.2), (-4.2, 3.2)),
+        3: ((0, -4.8), (4.8, 0), (0, 4.8), (-4.8, 0)),
+    }
+    corners = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in shapes[style % 4])
+    return f'<polygon {css} points="{corners}"/>'
+
+
+def _labels(frame: Frame, series: Sequence[Series], levels: Sequence[Level]) -> list[str]:
+    """Names at the ends of lines, pushed apart where they would overlap."""
+    wanted = [(frame.y(s.points[-1][1]), s.name, f"end s{s.style}") for s in series]
+    wanted += [(frame.y(level.y), level.name, "small") for level in levels]
+    wanted.sort(key=lambda one: one[0])
+    placed: list[float] = []
+    for y, _, _ in wanted:
+        placed.append(max(y, placed[-1] + LABEL_GAP) if placed else y)
+    # Those that were pushed below the axis push back the ones above them.
+    floor = float(HEIGHT - BOTTOM)
+    for i in reversed(range(len(placed))):
+        placed[i] = min(placed[i], floor)
+        floor = placed[i] - LABEL_GAP
+    x = WIDTH - frame.right + 9
+    return [
+        f'<text class="{css}" x="{x:.1f}" y="{at + 4:.1f}">{escape(name)}</text>'
+        for at, (_, name, css) in zip(placed, wanted, strict=True)
+    ]
+
+
+def key(style: int) -> str:
+    """A short stretch of a series' line with its mark, for a legend."""
+    dash = f' stroke-dasharray="{DASHES[style]}"' if DASHES[style] else ""
     return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
-        f' aria-label="{escape(title)}: {escape(said)}">'
-        f'<text x="{LEFT}" y="15" class="name">{escape(title)}</text>'
+        '<svg class="key" viewBox="0 0 34 14" aria-hidden="true">'
+        f'<polyline class="line s{style}" points="1,7 33,7"{dash}/>{mark(17, 7, style)}</svg>'
     )
 
 
-def forest(effect: float, low: float, high: float, reach: float, margin: float, colour: str) -> str:
-    """One claim's effect with its interval around zero, on a scale of -reach to +reach."""
-    width, height = 220, 30
+def interval(
+    effect: float, low: float, high: float, reach: float, zone: tuple[float, float], css: str
+) -> str:
+    """An effect with its interval on a scale from -reach to +reach.
+
+    Args:
+        effect: the effect.
+        low: lower end of the interval.
+        high: upper end of the interval.
+        reach: end of the scale; what lies beyond ends in an arrow.
+        zone: where the interval must lie for the claim to hold.
+        css: class that gives the colour.
+    """
+    width, height, middle = 280, 46, 14.0
 
     def px(value: float) -> float:
-        return width / 2 + max(-1.0, min(1.0, value / reach)) * (width / 2 - 8)
+        return width / 2 + max(-1.0, min(1.0, value / reach)) * (width / 2 - 14)
 
-    zone = (
-        f'<rect x="{px(-margin):.1f}" y="4" width="{px(margin) - px(-margin):.1f}" height="22"'
-        ' class="margin"/>'
-        if margin
-        else ""
+    left, right = px(zone[0]), px(zone[1])
+    parts = [
+        f'<svg class="interval" viewBox="0 0 {width} {height}" role="img" aria-label="effect'
+        f' {effect:+.1f}, interval {low:+.1f} to {high:+.1f}">',
+        f'<rect class="zone" x="{left:.1f}" y="1" width="{right - left:.1f}" height="26"/>',
+    ]
+    for value in ticks(-reach, reach, 4):
+        css_line, text = ("grid", f"{value:+g}") if value else ("zero", "0")
+        parts.append(
+            f'<line class="{css_line}" x1="{px(value):.1f}" x2="{px(value):.1f}" y1="1" y2="27"/>'
+            f'<text x="{px(value):.1f}" y="41" text-anchor="middle">{text}</text>'
+        )
+    parts.append(
+        f'<line class="bar {css}" x1="{px(low):.1f}" x2="{px(high):.1f}" y1="{middle}"'
+        f' y2="{middle}"/><circle class="mark {css}" cx="{px(effect):.1f}" cy="{middle}" r="5"/>'
     )
-    return (
-        f'<svg class="forest" viewBox="0 0 {width} {height}" role="img"'
-        f' aria-label="effect {effect:+.1f}, interval {low:+.1f} to {high:+.1f}">{zone}'
-        f'<line class="zero" x1="{width / 2}" x2="{width / 2}" y1="2" y2="{height - 2}"/>'
-        f'<line x1="{px(low):.1f}" x2="{px(high):.1f}" y1="15" y2="15" stroke="{colour}"'
-        ' stroke-width="3" stroke-linecap="round"/>'
-        f'<circle cx="{px(effect):.1f}" cy="15" r="5" fill="{colour}"/></svg>'
-    )
+    for value, direction in ((low, -1), (high, 1)):
+        if abs(value) > reach:
+            tip = px(value) + 7 * direction
+            parts.append(
+                f'<polygon class="mark {css}" points="{tip:.1f},{middle} {px(value):.1f},'
+                f'{middle - 5} {px(value):.1f},{middle + 5}"/>'
+            )
+    return "".join(parts) + "</svg>"

@@ -1,49 +1,69 @@
 """The report as Markdown, for a pull request or a terminal."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from vilax.ablation.report import tables
-from vilax.ablation.report.page import definition
+from vilax.ablation.report.model import ComparisonReport, Report
+from vilax.ablation.report.tables import Table
 
 
-def markdown(report: Mapping[str, Any]) -> str:
+def markdown(report: Report) -> str:
     """The whole report."""
-    parts = [f"# vilax, {report['scale']} scale\n\nWritten {report['generated']}.\n"]
-    for name, one in report["comparisons"].items():
-        parts.append(_comparison(name, one))
-    return "\n".join(parts)
+    parts = [f"# vilax, {_text(report.scale)} scale\n\nResults gathered {report.generated}.\n"]
+    for name, one in report.comparisons.items():
+        parts.append(_comparison(name, one, report.scale))
+    versions = ", ".join(f"{name} {value}" for name, value in report.versions.items())
+    return "\n".join([*parts, _text(versions)]) + "\n"
 
 
-def _comparison(name: str, one: Mapping[str, Any]) -> str:
-    lines = [f"## {one['title']} (`{name}`)", "", one["question"], ""]
-    lines.append(f"Seeds {one['seeds']}; claims: {tables.verdict_counts(one)}.")
-    rows = [
-        [
-            claim["verdict"],
-            claim["text"],
-            definition(claim),
-            claim["paper"],
-            tables.signed(claim["effect"]),
-            tables.interval(claim["interval"]),
-            claim["reason"],
-        ]
-        for claim in one["claims"].values()
-    ]
-    headings = ["verdict", "claim", "test", "paper", "effect", "95 % interval", "reason"]
-    lines += ["", *_table(headings, rows)]
-    lines += ["", "### Ours", "", *_table(*tables.our_table(one))]
-    lines += ["", f"### {one['paper']['source']}", "", *_table(*tables.paper_table(one))]
-    lines += ["", one["paper"]["note"], "", "### The base LLM, asked in text", ""]
-    lines += _table(*tables.base_table(one))
-    lines += ["", "### Stages, first seed", "", *_table(*tables.stage_table(one))]
-    lines += ["", "### Commands", ""]
-    lines += [f"- {arm}: `{facts['command']}`" for arm, facts in one["arms"].items()]
-    lines += ["", "### Limits", "", *(f"- {line}" for line in tables.limits(one)), ""]
+def _comparison(name: str, one: ComparisonReport, scale: str) -> str:
+    counts = ", ".join(f"{n} {word}" for word, n in tables.verdict_counts(one).items() if n)
+    seeds = ", ".join(str(seed) for seed in one.seeds)
+    lines = [f"## {_text(one.title)} (`{_code(name)}`)", "", _text(one.question), ""]
+    lines += [f"Claims: {counts or 'none'}. Seeds: {seeds}.", ""]
+    lines += _table(tables.claim_table(one))
+    lines += ["", "### Ours", "", *_table(tables.our_table(one)), ""]
+    lines += ["Percent; mean over seeds ± standard deviation.", _text(tables.metrics(one)), ""]
+    lines += [f"### The paper: {_text(one.paper.source)}", "", *_table(tables.paper_table(one))]
+    lines += ["", _text(one.paper.note), ""]
+    if one.base:
+        lines += ["### The base LLM, asked in text", "", *_table(tables.base_table(one)), ""]
+        lines += [*(f"- {_text(line)}" for line in tables.control_lines(one)), ""]
+    lines += ["### What each stage saw", "", *_table(tables.count_table(one)), ""]
+    lines += [f"\\* held equal. {_sharing(one)}", "", "### Arms", ""]
+    for arm, facts in one.arms.items():
+        lines += [f"- **{_text(arm)}** {_text(facts.title)}", f"  `{_code(facts.command)}`"]
+    lines += ["", "### Limits", "", *(f"- {_text(x)}" for x in tables.limits(one, scale))]
+    lines += ["", "### Again", "", f"`{_code(one.command)}`", ""]
     return "\n".join(lines)
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    clean = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
-    return lines + ["| " + " | ".join(row) + " |" for row in clean]
+def _sharing(one: ComparisonReport) -> str:
+    t = one.timing
+    return (
+        f"{t.stages} stages of all arms and seeds are {t.distinct_stages} distinct ones:"
+        f" {t.distinct_seconds / 60:.1f} minutes of training instead of"
+        f" {t.alone_seconds / 60:.1f}."
+    )
+
+
+def _table(table: Table) -> list[str]:
+    if not table.rows:
+        return ["none"]
+    lines = [_row(table.flat), _row(["---"] * len(table.headings))]
+    return lines + [_row(row) for row in table.rows]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_text(cell) for cell in cells) + " |"
+
+
+def _text(text: str) -> str:
+    """Text in which nothing is markup."""
+    for sign in "\\`*_[]|":
+        text = text.replace(sign, f"\\{sign}")
+    return " ".join(text.replace("<", "&lt;").split())
+
+
+def _code(text: str) -> str:
+    return " ".join(text.replace("`", "'").split())

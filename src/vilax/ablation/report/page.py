@@ -1,193 +1,218 @@
 """The report as one HTML page: self-contained, without scripts and without a network."""
 
-from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
-from vilax.ablation.report import charts, tables
+from vilax.ablation.report import charts, figures, tables
+from vilax.ablation.report.model import ComparisonReport, Report
 from vilax.ablation.report.style import CSS
+from vilax.ablation.report.tables import Table
 
-COLOURS = {"holds": "#009E73", "contradicts": "#D55E00", "undecided": "#7F7F7F"}
-SIGNS = {"holds": "✓", "contradicts": "✗", "undecided": "?"}
+PLURAL = {"holds": "hold", "contradicts": "contradicted", "undecided": "undecided"}
 
 
-def page(report: Mapping[str, Any]) -> str:
+def page(report: Report) -> str:
     """The whole page."""
-    names = list(report["comparisons"])
-    body = [comparison(name, report["comparisons"][name]) for name in names]
-    links = " ".join(f'<a href="#{escape(n)}">{escape(n)}</a>' for n in names)
-    versions = ", ".join(f"{name} {value}" for name, value in report["versions"].items())
+    names = list(report.comparisons)
+    body = [comparison(name, report.comparisons[name], report.scale) for name in names]
+    links = "".join(f"<a href='#{escape(n)}'>{escape(n)}</a>" for n in names)
+    nav = f"<nav aria-label='comparisons'>{links}</nav>" if len(names) > 1 else ""
+    versions = ", ".join(f"{name} {value}" for name, value in report.versions.items())
+    when = report.generated.replace("T", " ").removesuffix("+00:00")
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>vilax: {escape(', '.join(names))} at {escape(report['scale'])} scale</title>"
-        f"<style>{CSS}</style></head><body><header><p class='brand'>vilax</p>"
-        f"<p>{escape(report['scale'])} scale · {escape(report['generated'])}</p>"
-        f"<nav aria-label='comparisons'>{links}</nav></header><main>{''.join(body)}</main>"
-        f"<footer><p>{escape(versions)}</p></footer></body></html>\n"
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>vilax: {escape(', '.join(names))} at {escape(report.scale)} scale</title>"
+        f"<style>{CSS}</style></head><body>"
+        f"<header class='top'><p><b>vilax</b> {escape(report.scale)} scale</p>{nav}</header>"
+        f"<main>{''.join(body)}</main>"
+        f"<footer><p>Results gathered {escape(when)} UTC. {escape(versions)}.</p></footer>"
+        "</body></html>\n"
     )
 
 
-def comparison(name: str, one: Mapping[str, Any]) -> str:
-    """One comparison: claims first, then the tables and curves that they rest on."""
-    colours = {arm: index for index, arm in enumerate(one["arms"])}
-    notes = "".join(f"<li>{escape(line)}</li>" for line in tables.limits(one))
-    varied = ", ".join(f"<code>{escape(key)}</code>" for key in one["varies"])
-    seeds = ", ".join(str(seed) for seed in one["seeds"])
-    return (
-        f'<article id="{escape(name)}"><h1>{escape(one["title"])}</h1>'
-        f'<p class="question">{escape(one["question"])}</p>'
-        f"<p>Arms differ in {varied} and in nothing else; every arm sees the same number of"
-        f" {escape(one['held_equal'])} in each stage. Seeds: {seeds}."
-        f" Claims: <b>{escape(tables.verdict_counts(one))}</b>.</p>"
-        f"<section><h2>Claims</h2>{claims(one)}</section>"
-        f"<section><h2>Arms</h2>{legend(one, colours)}</section>"
-        f"<section><h2>Ours, in the paper's form</h2>{table(*tables.our_table(one))}"
-        "<p class='note'>Percent; captions are CIDEr-D / 10. Mean over seeds ± standard deviation."
-        " Figures cannot be compared with the paper's, signs and orders can.</p></section>"
-        f"<section><h2>The paper: {escape(one['paper']['source'])}</h2>"
-        f"{table(*tables.paper_table(one))}"
-        f"<p class='note'>{escape(one['paper']['note'])}</p></section>"
-        f"<section><h2>Scores by number of shots</h2>{shot_charts(one, colours)}"
-        "<p class='note'>Bands: 95 % intervals over items and seeds (one seed: items of this run)."
-        " Dotted: chance.</p></section>"
-        f"<section><h2>The base LLM, asked in text</h2>{table(*tables.base_table(one))}"
-        f"{controls(one)}</section>"
-        f"<section><h2>Training loss</h2>{training_charts(one, colours)}</section>"
-        f"<section><h2>What was trained, and what was reused</h2>{timing(one)}"
-        f"{table(*tables.stage_table(one))}</section>"
-        f"<section><h2>Limits</h2><ul>{notes}</ul></section></article>"
-    )
-
-
-def claims(one: Mapping[str, Any]) -> str:
-    """One card per claim."""
-    reach = max(
-        [5.0] + [abs(v) for c in one["claims"].values() if c["interval"] for v in c["interval"]]
-    )
-    cards = []
-    for key, claim in one["claims"].items():
-        word = claim["verdict"]
-        colour = COLOURS[word]
-        figure = "no scores"
-        if claim["interval"] is not None:
-            low, high = claim["interval"]
-            margin = claim["definition"]["margin"] if claim["kind"] == "equal" else 0.0
-            figure = (
-                charts.forest(claim["effect"], low, high, reach, margin, colour)
-                + f"<span class='figure'>{tables.signed(claim['effect'])}"
-                f" <small>[{tables.interval(claim['interval'])}]</small></span>"
+def comparison(name: str, one: ComparisonReport, scale: str) -> str:
+    """One comparison: verdicts first, then the tables and curves that they rest on."""
+    return "".join(
+        (
+            f"<article id='{escape(name)}'>{_head(name, one)}",
+            _section("Claims", _claims_note(one), figures.claims(one)),
+            _section("Arms", "", legend(one)),
+            _section("The paper's table beside ours", "", _tables(one)),
+            _section(
+                "Scores by number of shots",
+                _bands(one),
+                f"<div class='charts'>{figures.shot_charts(one, False)}</div>",
+            ),
+            _base(one) if one.base else "",
+            _section(
+                "Training loss",
+                f"Seed {one.seeds[0]}. Arms that share a stage share its line.",
+                f"<div class='charts'>{figures.training_charts(one)}</div>",
             )
-        cards.append(
-            f'<div class="claim"><p class="verdict" style="--c:{colour}">{SIGNS[word]} {word}</p>'
-            f"<div><h3>{escape(claim['text'])}</h3>"
-            f"<p class='note'><code>{escape(key)}</code> · {escape(definition(claim))}</p>"
-            f"<p class='note'>Paper: {escape(claim['paper'])}</p></div>"
-            f"<div class='measure'>{figure}<p class='note'>{escape(claim['reason'])}</p></div>"
-            "</div>"
+            if one.training
+            else "",
+            _section("What was trained, and what was reused", _sharing_note(one), _trained(one)),
+            _section("Limits", "", _list(tables.limits(one, scale))),
+            _section("Again", "", _again(one)),
+            "</article>",
         )
-    return "".join(cards)
+    )
 
 
-def definition(claim: Mapping[str, Any]) -> str:
-    """A claim's test in words."""
-    d = claim["definition"]
-    if claim["kind"] == "equal":
-        test = f"{d['first']} = {d['second']} within ±{d['margin']:g}, {d['k']} shots"
-    elif claim["kind"] == "order":
-        test = f"{d['higher']} > {d['lower']}, {d['k']} shots"
-    else:
-        test = f"gain from {d['k_low']} to {d['k_high']} shots: {d['higher']} > {d['lower']}"
-    return f"{d['endpoint']}: {test}"
+def _section(title: str, note: str, body: str) -> str:
+    lead = f"<p class='note'>{escape(note)}</p>" if note else ""
+    return f"<section><h2>{escape(title)}</h2>{lead}{body}</section>"
 
 
-def legend(one: Mapping[str, Any], colours: Mapping[str, int]) -> str:
-    """Arms with their colour, what they change, and the command that repeats them."""
+def _head(name: str, one: ComparisonReport) -> str:
+    chips = "".join(
+        f"<li class='v-{word}{'' if count else ' no'}'><b>{count}</b> {PLURAL[word]}</li>"
+        for word, count in tables.verdict_counts(one).items()
+    )
+    varied = ", ".join(f"<code>{escape(key)}</code>" for key in one.varies)
+    seeds = ", ".join(str(seed) for seed in one.seeds)
+    facts = (
+        ("Arms", f"{len(one.arms)}, differing in {varied} and in nothing else"),
+        ("Held equal", f"{escape(one.held_equal)} in every stage"),
+        ("Seeds", seeds),
+        ("Evaluated", f"after {escape(one.stage)}"),
+    )
+    listed = "".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in facts)
+    return (
+        f"<p class='eyebrow'>{escape(name)}</p><h1>{escape(one.title)}</h1>"
+        f"<p class='question'>{escape(one.question)}</p>"
+        f"<ul class='chips' aria-label='verdicts'>{chips}</ul><dl class='facts'>{listed}</dl>"
+    )
+
+
+def _claims_note(one: ComparisonReport) -> str:
+    said = (
+        "Effect in points with its 95 % interval; shaded: where the whole interval must lie for the"
+        " claim to hold. Items and seeds are crossed random effects. p values are adjusted over all"
+        " claims (Holm); equality takes two one-sided tests."
+    )
+    if len(one.seeds) == 1:
+        said += " With one seed, intervals speak of this run only."
+    return said
+
+
+def _bands(one: ComparisonReport) -> str:
+    over = "items of this run" if len(one.seeds) == 1 else "items and seeds"
+    return f"Percent, with 95 % intervals over {over}."
+
+
+def legend(one: ComparisonReport) -> str:
+    """Arms with their mark, what they change, and the command that repeats them."""
+    own = figures.styles(one)
     items = []
-    for arm, facts in one["arms"].items():
-        colour = charts.PALETTE[colours[arm] % len(charts.PALETTE)]
-        failed = (
-            f"<p class='failed'>failed: {escape(facts['failed'])}</p>" if facts["failed"] else ""
+    for arm, facts in one.arms.items():
+        failed = f"<p class='failed'>{escape(facts.failed)}</p>" if facts.failed else ""
+        changed = "".join(
+            f"<li><code>{escape(key)}={escape(str(value))}</code></li>"
+            for key, value in facts.overrides.items()
         )
         items.append(
-            f"<div class='arm'><b style='--c:{colour}'>{escape(arm)}</b>"
-            f"<div>{escape(facts['title'])}{failed}<pre>{escape(facts['command'])}</pre></div></div>"
+            f"<li class='arm'><p class='name s{own[arm]}'>{charts.key(own[arm])}"
+            f"<b>{escape(arm)}</b></p><div><h3>{escape(facts.title)}</h3>{failed}"
+            f"<ul class='keys'>{changed}</ul><pre tabindex='0' aria-label='command of arm"
+            f" {escape(arm)}'>{escape(facts.command)}</pre></div></li>"
         )
-    return "".join(items)
+    return f"<ul class='arms'>{''.join(items)}</ul>"
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _tables(one: ComparisonReport) -> str:
+    spread = "mean over seeds ± standard deviation; bands above: lowest to highest seed"
+    if len(one.seeds) == 1:
+        spread = "one seed"
+    return (
+        f"<div class='charts'>{figures.averages(one)}</div>"
+        f"<h3>The paper: {escape(one.paper.source)}</h3>"
+        f"{table(tables.paper_table(one), 'figures of the paper')}"
+        f"<p class='note'>{escape(one.paper.note)}</p>"
+        f"<h3>Ours</h3>{table(tables.our_table(one), 'our figures')}"
+        f"<p class='note'>Percent by number of shots; {spread}."
+        f" Average: {escape(', '.join(map(tables.label, _averaged(one))))}."
+        f" Metrics: {escape(tables.metrics(one))}.</p>"
+    )
+
+
+def _averaged(one: ComparisonReport) -> tuple[str, ...]:
+    return next(iter(one.endpoints.values())).tasks
+
+
+def _base(one: ComparisonReport) -> str:
+    note = (
+        "Positive control: a task on pictures may carry a claim only if the base LLM solves it in"
+        " text. Grey: the base LLM before it saw a picture; colours: the arms' weights at the end."
+    )
+    body = (
+        f"{_list(tables.control_lines(one))}"
+        f"<div class='charts'>{figures.shot_charts(one, True)}</div>"
+        f"{table(tables.base_table(one), 'base LLM asked in text')}"
+    )
+    return _section("The base LLM, asked in text", note, body)
+
+
+def _sharing_note(one: ComparisonReport) -> str:
+    t = one.timing
+    return (
+        f"{t.stages} stages of all arms and seeds are {t.distinct_stages} distinct ones:"
+        f" {t.distinct_seconds / 60:.1f} minutes of training instead of"
+        f" {t.alone_seconds / 60:.1f}, and {t.evaluation_seconds / 60:.1f} of evaluation."
+    )
+
+
+def _trained(one: ComparisonReport) -> str:
+    return (
+        f"{figures.sharing(one)}"
+        f"<details><summary>Tokens, documents and images of each stage</summary>"
+        f"{table(tables.count_table(one), 'what each stage saw')}"
+        f"<p class='note'>First seed. * held equal.</p></details>"
+    )
+
+
+def _again(one: ComparisonReport) -> str:
+    return (
+        "<p>The whole comparison; what is stored is not trained again:</p>"
+        f"<pre tabindex='0' aria-label='command of the comparison'>{escape(one.command)}</pre>"
+        "<p class='note'>All figures of this page are in report.json beside it. Every prompt,"
+        " answer and score is kept in the store; <code>vilax store show</code> finds it by"
+        " identity.</p>"
+    )
+
+
+def _list(lines: list[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
+
+
+def table(content: Table, name: str) -> str:
     """A table that scrolls by itself on a narrow screen."""
-    if not rows:
+    if not content.rows:
         return "<p class='note'>none</p>"
-    head = "".join(f"<th scope='col'>{escape(h)}</th>" for h in headings)
+    spans = "".join(
+        f"<th scope='colgroup' colspan='{count}'>{escape(text)}</th>"
+        if text
+        else f"<td colspan='{count}'></td>"
+        for text, count in content.groups
+    )
+    starts = {sum(n for _, n in content.groups[:i]) for i in range(1, len(content.groups))}
+    head = "".join(
+        f"<th scope='col'{_edge(i in starts)}>{escape(text)}</th>"
+        for i, text in enumerate(content.headings)
+    )
     body = "".join(
-        "<tr>"
-        + f"<th scope='row'>{escape(row[0])}</th>"
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        f"<tr><th scope='row'>{escape(row[0])}</th>"
+        + "".join(f"<td{_edge(i in starts)}>{escape(cell)}</td>" for i, cell in enumerate(row) if i)
         + "</tr>"
-        for row in rows
+        for row in content.rows
     )
+    above = f"<tr class='groups'>{spans}</tr>" if spans else ""
     return (
-        f"<div class='scroll' tabindex='0'><table><thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
+        f"<div class='scroll' tabindex='0' role='region' aria-label='{escape(name)}'><table>"
+        f"<thead>{above}<tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def shot_charts(one: Mapping[str, Any], colours: Mapping[str, int]) -> str:
-    """A chart per task."""
-    drawn = []
-    for task, arms in one["curves"].items():
-        shots = one["tasks"][task]["shots"]
-        if len(shots) < 2:
-            continue
-        curves = {a: [(k, points[str(k)]["mean"]) for k in shots] for a, points in arms.items()}
-        bands = {
-            a: [(k, points[str(k)]["low"], points[str(k)]["high"]) for k in shots]
-            for a, points in arms.items()
-        }
-        chance = one["tasks"][task]["chance"]
-        drawn.append(
-            charts.lines(
-                tables.label(task),
-                curves,
-                bands,
-                "shots",
-                shots,
-                colours,
-                level=None if chance is None else 100 * chance,
-                y_range=(0.0, 100.0),
-            )
-        )
-    return f"<div class='charts'>{''.join(drawn)}</div>"
-
-
-def training_charts(one: Mapping[str, Any], colours: Mapping[str, int]) -> str:
-    """A chart per stage; arms that share a stage share its curve."""
-    drawn = []
-    for stage, arms in one["training"].items():
-        curves = {name: [(x, y) for x, y in points] for name, points in arms.items()}
-        own = {name: colours[name.split(",")[0]] for name in arms}
-        title = f"{stage}: {' | '.join(arms)}"
-        marks = [0.0, 0.5, 1.0]
-        drawn.append(charts.lines(title, curves, {}, "share of the budget", marks, own))
-    return f"<div class='charts'>{''.join(drawn)}</div>"
-
-
-def controls(one: Mapping[str, Any]) -> str:
-    """Which tasks may carry a claim."""
-    lines = []
-    for task, facts in one["controls"].items():
-        verdict = facts["failed"] or "solved in text: the task may carry a claim"
-        lines.append(f"<li>{escape(tables.label(task))}: {escape(verdict)}</li>")
-    return f"<ul>{''.join(lines)}</ul>"
-
-
-def timing(one: Mapping[str, Any]) -> str:
-    """What sharing stages saved."""
-    t = one["timing"]
-    return (
-        f"<p>{t['distinct_stages']} distinct stages stand for {t['stages']} of all arms and seeds:"
-        f" {t['distinct_seconds'] / 60:.1f} minutes of training instead of"
-        f" {t['alone_seconds'] / 60:.1f}. The first seed:</p>"
-    )
+def _edge(is_start: bool) -> str:
+    return " class='edge'" if is_start else ""
