@@ -54,8 +54,8 @@ def encode_pictures(run: Run) -> None:
                 for segment in reader[index].segments:
                     if isinstance(segment, Image):
                         pictures.setdefault(picture_key(segment.data), segment.data)
-    data = corpus_path(run, run.evaluation.data)
-    for file in sorted((split_folder(data, evaluation_seed(run)) / "images").glob("*")):
+    asked = split_folder(corpus_path(run, run.evaluation.data), evaluation_seed(run))
+    for file in sorted((asked / "images").glob("*")):
         data = file.read_bytes()
         pictures.setdefault(picture_key(data), data)
     every = list(pictures.values())
