@@ -9,15 +9,16 @@ import time
 
 from tests.training.test_stage import TINY
 
+ASKED = ("relation", "relation_unseen", "binding")
 SMALL = [
     *(word for word in TINY if not word.startswith("trainer.log")),
     *(f"evaluation.tasks.{task}.items=4" for task in ("open_answer", "caption", "classify")),
-    *(f"evaluation.tasks.{task}.items=8" for task in ("relation", "relation_unseen", "binding")),
-    *(f"evaluation.tasks.text_{task}.items=8" for task in ("relation", "relation_unseen", "binding")),
+    *(f"evaluation.tasks.{task}.items=8" for task in ASKED),
+    *(f"evaluation.tasks.text_{task}.items=8" for task in ASKED),
     "evaluation.tasks.open_answer.shots=[0, 4]",
     "evaluation.tasks.caption.shots=[0, 4]",
     "trainer.checkpoint_seconds=0.2",
-]  # fmt: skip
+]
 
 
 def command(*words: str) -> list[str]:
