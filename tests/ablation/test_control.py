@@ -39,7 +39,7 @@ def test_freezing_is_controlled() -> None:
 
 def test_another_learning_rate_is_refused_by_name() -> None:
     rates = freezing().arms["c"].stages["sft"].rates.model_copy(update={"llm": 5e-4})
-    with pytest.raises(ConfigError, match=r"stages\.sft\.rates\.llm differs .*c: 0\.0003"):
+    with pytest.raises(ConfigError, match=r"stages\.sft\.rates\.llm differs .*c: 0\.0005"):
         require(changed("c", "sft", rates=rates))
 
 

@@ -50,5 +50,5 @@ def test_class_token_cannot_be_joined() -> None:
 
 
 def test_heads_that_do_not_divide_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"heads=5.*16"):
+    with pytest.raises(ValueError, match=r"heads=5.*width 8"):
         TransformerProjector(16, 8, heads=5)

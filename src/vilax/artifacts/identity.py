@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,17 +61,46 @@ def _plain(value: Any) -> Any:
     return value
 
 
+class SourceHash(str):
+    """A hash over source text that also knows the hash of each module that it was made from.
+
+    Attributes:
+        modules: module to the hash of its own source.
+    """
+
+    modules: Mapping[str, str]
+
+
 @cache
-def sources_hash(modules: Sequence[str]) -> str:
-    """sha256 over the source text of modules; a package counts with all that is in it."""
-    digest = hashlib.sha256()
+def sources_hash(modules: Sequence[str]) -> SourceHash:
+    """The first 24 hex digits of the sha256 over the source text of modules.
+
+    Args:
+        modules: dotted names; a package counts with all that is in it.
+
+    Raises:
+        ModuleNotFoundError: a module has no source file.
+    """
+    total = hashlib.sha256()
+    parts: dict[str, str] = {}
     for module in modules:
-        spec = find_spec(module)
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(module)
-        origin = Path(spec.origin)
-        files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-        for file in files:
-            digest.update(f"{module}/{file.name}\n".encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:24]
+        own = hashlib.sha256()
+        for file in _source_files(module):
+            for digest in (total, own):
+                digest.update(f"{module}/{file.name}\n".encode())
+                digest.update(file.read_bytes())
+        parts[module] = own.hexdigest()[:24]
+    found = SourceHash(total.hexdigest()[:24])
+    found.modules = parts
+    return found
+
+
+def _source_files(module: str) -> Iterator[Path]:
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(module)
+    origin = Path(spec.origin)
+    if origin.name == "__init__.py":
+        yield from sorted(origin.parent.rglob("*.py"))
+    else:
+        yield origin

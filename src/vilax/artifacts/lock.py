@@ -5,6 +5,8 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,7 +18,8 @@ class WorkLock:
     """Exclusive right to make one result, on one machine or on a shared file system.
 
     The operating system's own lock is released when its holder dies, however it dies, so that no
-    lock is ever stale on one machine. Beside it a note says who holds it.
+    lock is ever stale on one machine. Beside it a note says who holds it. Between machines this
+    rests on the shared file system's locks (NFS 4 and Lustre mounted with ``flock`` have them).
 
     Args:
         path: the lock file.
@@ -35,7 +38,7 @@ class WorkLock:
                 break
             except Timeout:
                 if not told:
-                    print(f"waiting for {self._holder()}", file=sys.stderr, flush=True)
+                    print(f"waiting for {self.holder()}", file=sys.stderr, flush=True)
                 told = True
         note = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
         self._note.write_text(json.dumps(note))
@@ -50,10 +53,24 @@ class WorkLock:
         self._note.unlink(missing_ok=True)
         self._lock.release()
 
-    def _holder(self) -> str:
+    def holder(self) -> str:
+        """Who holds it and what for, in words, as far as its note says."""
+        what = self._note.name.split(".")[0][:18]
         try:
             note: dict[str, Any] = json.loads(self._note.read_text())
-        except (OSError, ValueError):
-            return f"another process to finish {self._note.stem.split('.')[0][:12]}"
-        what = self._note.stem.split(".")[0][:18]
-        return f"process {note['pid']} on {note['host']} to finish {what}"
+            return f"process {note['pid']} on {note['host']} to finish {what}"
+        except (OSError, ValueError, KeyError):
+            return f"another process to finish {what}"
+
+    @contextmanager
+    def attempt(self) -> Iterator[bool]:
+        """Hold the right for the block if nobody does; says whether that was so."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._lock.release()

@@ -3,16 +3,20 @@
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from vilax.artifacts.files import write_json, write_text
 
 PACKAGES = ("vilax", "torch", "lightning", "transformers", "timm", "megatron-energon", "peft")
-SECRET_WORDS = ("api_key", "apikey", "token_secret", "password", "secret")
+SECRET_KEY = re.compile(
+    r"(^|[_-])(api_?key|access_?key|token|password|passwd|secrets?|credentials?)([_-]|$)", re.I
+)
+"""Keys whose text would be a secret; ``tokens`` and ``tokenizer`` are none."""
 NONDETERMINISM = {
     "cpu": "none known at a fixed number of threads",
     "cuda": "atomic additions in backward of embeddings and attention; last bits may differ",
@@ -56,7 +60,8 @@ def write_run_json(path: Path, **sections: Mapping[str, Any]) -> None:
         **sections: config, lineage, seeds, data, timings.
 
     Raises:
-        ValueError: a key looks like a secret; secrets belong in the environment.
+        ValueError: text stands under a key that looks like a secret's; those belong in the
+            environment.
     """
     for name, section in sections.items():
         _refuse_secrets(section, name)
@@ -71,13 +76,21 @@ def write_run_json(path: Path, **sections: Mapping[str, Any]) -> None:
 def _refuse_secrets(value: Any, key: str) -> None:
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            if any(word in str(name).lower() for word in SECRET_WORDS):
+            is_text = isinstance(inner, str | bytes) and len(inner) > 0
+            if is_text and SECRET_KEY.search(str(name)):
                 raise ValueError(f"{key}.{name} looks like a secret: keep it in the environment")
             _refuse_secrets(inner, f"{key}.{name}")
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            _refuse_secrets(inner, f"{key}.{index}")
 
 
 class MetricsWriter:
-    """One JSON object a line; a line torn by a kill is ignored when the file is read again."""
+    """One JSON object a line; a line torn by a kill is ignored when the file is read again.
+
+    Args:
+        path: the file; made, empty, where there is none.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -86,8 +99,12 @@ class MetricsWriter:
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Append one row and flush it."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, sort_keys=True) + "\n")
+        line = json.dumps(row, sort_keys=True) + "\n"
+        with self.path.open("ab+") as file:
+            # What a kill has torn must not swallow the row that follows it.
+            if file.tell() and _last_byte(file) != b"\n":
+                line = "\n" + line
+            file.write(line.encode())
 
     def rows(self) -> list[dict[str, Any]]:
         """All whole rows."""
@@ -99,12 +116,19 @@ class MetricsWriter:
         write_text(self.path, "".join(json.dumps(row, sort_keys=True) + "\n" for row in kept))
 
 
+def _last_byte(file: BinaryIO) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
+
+
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of a metrics file, without a last line that a kill has torn."""
+    """Rows of a metrics file, without lines that a kill has torn."""
     rows: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_bytes().split(b"\n"):
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
-            break
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
     return rows

@@ -1,8 +1,8 @@
 """The stage store: results by identity, each visible only when complete, made once."""
 
 import json
-import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vilax.artifacts.files import damaged, manifest, sync_folder, write_json
+from vilax.artifacts.files import damaged, manifest, sync_folder, sync_tree, write_json
+from vilax.artifacts.identity import SourceHash
 from vilax.artifacts.lock import WorkLock
 from vilax.config.errors import ConfigError, unknown
 
 ENTRY = "entry.json"
+GRAVE = "removed-"
 
 
 class StaleSource(ConfigError):
@@ -30,7 +32,7 @@ class Entry:
         identity: hash of ``inputs``.
         folder: where its files lie.
         inputs: everything that determined it.
-        meta: name, parent, tokens, seconds, source hash and other facts about its making.
+        meta: name, tokens, seconds, source hash and other facts about its making.
         files: manifest of its files.
     """
 
@@ -46,6 +48,17 @@ class Entry:
         return damaged(self.folder, {name: dict(facts) for name, facts in self.files.items()})
 
     @property
+    def parent(self) -> str | None:
+        """Identity of the stage that it was made from, if any."""
+        found = self.inputs.get("parent") or self.inputs.get("stage_identity")
+        return None if found is None else str(found)
+
+    @property
+    def label(self) -> str:
+        """Kind, name and the first digits of its identity."""
+        return f"{self.kind} {self.meta.get('name')} {self.identity[:12]}"
+
+    @property
     def size(self) -> int:
         """Bytes of all files."""
         return sum(int(facts["bytes"]) for facts in self.files.values())
@@ -58,7 +71,7 @@ class Claim:
     Attributes:
         folder: private, survives a kill: resume checkpoints lie here.
         result: empty folder for what is to be published.
-        entry: set where somebody else published the result in the meantime.
+        entry: set once the result is published, by this process or by another one meanwhile.
     """
 
     store: "Store"
@@ -71,23 +84,31 @@ class Claim:
     _began: float = field(default_factory=time.time)
 
     def publish(self, meta: Mapping[str, Any]) -> Entry:
-        """Make the result visible by one rename, and drop the private folder."""
+        """Make what lies in ``result`` visible by one rename, and drop the private folder.
+
+        Where somebody else has published this identity already, theirs stays and is returned.
+
+        Args:
+            meta: name, tokens, ``sources`` (from ``sources_hash``) and other facts.
+        """
+        if self.entry is not None:
+            return self.entry
+        made = {"created": time.time(), "seconds": time.time() - self._began} | dict(meta)
+        if isinstance(made.get("sources"), SourceHash):
+            made["source_modules"] = dict(made["sources"].modules)
         facts = {
             "kind": self.kind,
             "identity": self.identity,
             "inputs": dict(self.inputs),
-            "meta": {"created": time.time(), "seconds": time.time() - self._began} | dict(meta),
+            "meta": made,
             "files": manifest(self.result),
         }
         write_json(self.result / ENTRY, facts)
-        for file in self.result.rglob("*"):
-            if file.is_file():
-                with file.open("rb") as handle:
-                    os.fsync(handle.fileno())
+        sync_tree(self.result)
         target = self.store.folder(self.kind, self.identity)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
-            shutil.rmtree(target)
+            self.store.bury(target)
         self.result.rename(target)
         sync_folder(target.parent)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -109,14 +130,18 @@ class Store:
         """A published result.
 
         Raises:
-            ConfigError: the store has none of this identity.
+            ConfigError: the store has none of this identity, or its record cannot be read.
         """
         folder = self.folder(kind, identity)
         try:
             facts = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
+            return Entry(kind, identity, folder, facts["inputs"], facts["meta"], facts["files"])
         except FileNotFoundError as error:
             raise unknown(kind, identity, [e.identity for e in self.entries()]) from error
-        return Entry(kind, identity, folder, facts["inputs"], facts["meta"], facts["files"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"{folder / ENTRY} is damaged: remove the folder {folder} to make it again"
+            ) from error
 
     def find(
         self, kind: str, identity: str, sources: str | None = None, trust: str = "sources"
@@ -137,12 +162,14 @@ class Store:
         entry = self.get(kind, identity)
         made_by = entry.meta.get("sources")
         if sources is not None and made_by != sources and trust == "sources":
+            where = changed_modules(entry.meta.get("source_modules"), sources)
             raise StaleSource(
                 f"the stored {kind} {entry.meta.get('name')} ({identity[:12]}) was made by other"
-                f" source code ({made_by} then, {sources} now) at equal component versions:"
-                " if results did not change, reuse it with store.trust=versions; if they did,"
-                " raise the component's number in vilax/artifacts/identity.py; or remove it with"
-                f" vilax store prune --identity {identity[:12]} --yes"
+                f" source code{' of ' + ', '.join(where) if where else ''} at equal component"
+                " versions: if results did not change, reuse it with store.trust=versions; if they"
+                " did, raise the component's number in vilax/artifacts/identity.py; or remove it"
+                " and all that was made from it with"
+                f" vilax store prune --identity {identity[:12]} --descendants --yes"
             )
         return entry
 
@@ -150,23 +177,32 @@ class Store:
     def claim(self, kind: str, identity: str, inputs: Mapping[str, Any]) -> Iterator[Claim]:
         """Hold the right to make a result; waits while another process holds it."""
         work = self.root / "work" / f"{kind}-{identity}"
-        with WorkLock(self.root / "locks" / f"{kind}-{identity}.lock"):
+        with self.lock(work.name):
             result = work / "result"
             claim = Claim(self, kind, identity, inputs, work, result)
             if (self.folder(kind, identity) / ENTRY).exists():
                 claim.entry = self.get(kind, identity)
-            else:
-                # What a killed process left here may be half-written; only checkpoints count.
-                shutil.rmtree(result, ignore_errors=True)
-                result.mkdir(parents=True)
-            yield claim
+            # What a killed process left here may be half-written; only checkpoints count.
+            shutil.rmtree(result, ignore_errors=True)
+            result.mkdir(parents=True)
+            try:
+                yield claim
+            finally:
+                if claim.entry is not None:
+                    shutil.rmtree(work, ignore_errors=True)
+
+    def lock(self, name: str) -> WorkLock:
+        """The lock of a folder of ``root/work``."""
+        return WorkLock(self.root / "locks" / f"{name}.lock")
 
     def entries(self) -> list[Entry]:
         """All published results, oldest first."""
         found = []
         for file in self.root.glob(f"*/*/{ENTRY}"):
-            if file.parent.parent.name != "work":
-                found.append(self.get(file.parent.parent.name, file.parent.name))
+            kind, identity = file.parent.parent.name, file.parent.name
+            # One that another process has just removed is none.
+            if kind != "work" and file.exists():
+                found.append(self.get(kind, identity))
         return sorted(found, key=lambda entry: float(entry.meta["created"]))
 
     def resolve(self, prefix: str) -> Entry:
@@ -177,7 +213,7 @@ class Store:
         """
         every = self.entries()
         found = [entry for entry in every if entry.identity.startswith(prefix)]
-        if len(found) != 1:
+        if len(found) != 1 or not prefix:
             if found:
                 raise ConfigError(f"identity {prefix!r} fits {len(found)} results: give more of it")
             raise unknown("identity", prefix, [entry.identity[:12] for entry in every])
@@ -185,50 +221,26 @@ class Store:
 
     def parent(self, entry: Entry) -> Entry | None:
         """The stage that a result was made from, where the store still has it."""
-        identity = entry.inputs.get("parent") or entry.inputs.get("stage_identity")
-        if not identity or not (self.folder("stage", str(identity)) / ENTRY).exists():
+        identity = entry.parent
+        if identity is None or not (self.folder("stage", identity) / ENTRY).exists():
             return None
-        return self.get("stage", str(identity))
+        return self.get("stage", identity)
 
     def remove(self, entry: Entry) -> None:
         """Delete a result: first out of sight by a rename, then for good."""
-        grave = self.root / "work" / f"removed-{entry.identity}"
-        grave.parent.mkdir(parents=True, exist_ok=True)
-        entry.folder.rename(grave)
-        shutil.rmtree(grave)
+        self.bury(entry.folder)
+
+    def bury(self, folder: Path) -> None:
+        """Delete a folder of the store; readers see all of it or none."""
+        work = self.root / "work"
+        work.mkdir(parents=True, exist_ok=True)
+        grave = Path(tempfile.mkdtemp(prefix=GRAVE, dir=work))
+        folder.rename(grave / folder.name)
+        shutil.rmtree(grave, ignore_errors=True)
 
 
-def explain(store: Store, one: Entry, other: Entry) -> list[str]:
-    """In words, which inputs make two results different, through their lineage.
-
-    Args:
-        store: where the parents of both are looked up.
-        one: called A in the words.
-        other: called B in the words.
-    """
-    lines = []
-    for key, first, second in differences(one.inputs, other.inputs):
-        if key != "parent":
-            lines.append(f"{key}: {first} in A, {second} in B")
-    parents = store.parent(one), store.parent(other)
-    if one.inputs.get("parent") != other.inputs.get("parent"):
-        if parents[0] is not None and parents[1] is not None:
-            name = parents[0].meta.get("name")
-            inner = explain(store, parents[0], parents[1])
-            lines += [f"its parent {name} differs in {line}" for line in inner]
-        else:
-            lines.append(
-                f"parent: {one.inputs.get('parent')} in A, {other.inputs.get('parent')} in B"
-            )
-    return lines
-
-
-def differences(one: Any, other: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Dotted key and both values wherever two JSON values differ."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        for key in sorted({*one, *other}):
-            inner = f"{prefix}.{key}" if prefix else str(key)
-            absent = "(absent)"
-            yield from differences(one.get(key, absent), other.get(key, absent), inner)
-    elif one != other:
-        yield prefix, one, other
+def changed_modules(then: Mapping[str, str] | None, now: str) -> list[str]:
+    """Modules whose source differs; empty where either side does not know its modules."""
+    if then is None or not isinstance(now, SourceHash):
+        return []
+    return sorted(m for m in {*then, *now.modules} if then.get(m) != now.modules.get(m))

@@ -1,30 +1,37 @@
 """Weights as safetensors: written at once, read only if every tensor is as expected."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from vilax.artifacts.files import replacing
+
 
 def save_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors to a safetensors file, visible only when whole."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    os.close(handle)
-    save_file(dict(tensors), temporary)
-    Path(temporary).chmod(0o644)
-    os.replace(temporary, path)
+    """Write tensors to a safetensors file, visible only when whole.
+
+    Args:
+        tensors: contiguous, no two of them sharing memory: a tied weight has one name.
+        path: the file; its folder exists.
+    """
+    with replacing(path) as temporary:
+        save_file(dict(tensors), temporary)
 
 
 def load_weights(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """Read tensors of known names and shapes.
 
     Raises:
-        ValueError: naming the first tensor that is missing, superfluous or misshapen.
+        ValueError: naming the first tensor that is missing, superfluous or misshapen; or the file
+            is no whole safetensors file.
     """
-    tensors = load_file(path)
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no whole safetensors file: {error}") from error
     for name in expected:
         if name not in tensors:
             raise ValueError(f"{path.name} has no tensor {name}")

@@ -76,19 +76,20 @@ def run_stage(
             CONSOLE.print(f"stage {name}: reused {identity[:12]}")
         return found or store.get("stage", identity)
     if rank > 0:
-        folder = Path(_share(None, world))
-        _train(run, name, parent, folder, None, visible, callbacks)
+        folder = _share(None, world)
+        if folder is not None:
+            _train(run, name, parent, Path(folder), None, visible, callbacks)
         dist.barrier()
         return store.get("stage", identity)
     with store.claim("stage", identity, stage_inputs(run, name)) as claim:
-        if claim.entry is not None and world == 1:
-            return claim.entry
-        _share(str(claim.folder), world)
-        meta = _train(run, name, parent, claim.folder, claim, visible, callbacks)
-        entry = claim.publish(meta)
+        # Another run may have published it while this one waited for the claim.
+        is_made = claim.entry is not None
+        _share(None if is_made else str(claim.folder), world)
+        if not is_made:
+            claim.publish(_train(run, name, parent, claim.folder, claim, visible, callbacks))
     if world > 1:
         dist.barrier()
-    return entry
+    return store.get("stage", identity)
 
 
 def _agree(value: bool, world: int) -> bool:
