@@ -33,13 +33,18 @@ def main(argv: Sequence[str]) -> int:
 
 
 def train(run: Run) -> None:
-    """Train and print what came of it."""
+    """Train, print what came of it, and write its curves as a wandb run."""
+    from vilax.ablation.dashboards import publish_arm
     from vilax.training.recipe import run_recipe, stages_of
 
     entries = run_recipe(run)
-    if os.environ.get("RANK", "0") == "0":
-        for name, entry in zip(stages_of(run), entries, strict=True):
-            print(f"{name} {entry.identity} {entry.folder}")
+    if os.environ.get("RANK", "0") != "0":
+        return
+    stages = list(zip(stages_of(run), entries, strict=True))
+    for name, entry in stages:
+        print(f"{name} {entry.identity} {entry.folder}")
+    config = run.model_dump(mode="json")
+    publish_arm("train", run.name, run.seed, stages, None, config, run.logger)
 
 
 def job(run: Run, words: Sequence[str]) -> None:
