@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import warnings
 
 import lightning as L
 import torch
@@ -65,6 +67,9 @@ def build_trainer(settings: Trainer, callbacks: list[Callback]) -> L.Trainer:
     """Lightning's loop and nothing more: saving, logging and progress are ours."""
     # Lightning's own lines (devices found, tips) are not about the run.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # Nor are its own call of a deprecated torch name, and its surprise at frozen parts.
+    for module in ("utilities._pytree", "loops.fit_loop"):
+        warnings.filterwarnings("ignore", module=rf"lightning\.pytorch\.{re.escape(module)}")
     strategy: Strategy | str = "auto"
     precision = "bf16-mixed" if settings.precision == "bf16" else "32-true"
     if settings.strategy == "ddp":
