@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vilax.config.errors import ConfigError
+
 ORDERS = 4
 SIGMA = 6.0
 
@@ -27,17 +29,22 @@ class Cider:
 def cider(hypotheses: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> Cider:
     """CIDEr-D of tokenised captions.
 
-    Document frequencies come from the references of the evaluated images alone, so a subset has
-    other scores than the whole set.
+    Document frequencies come from the references of the images with a hypothesis alone, so a subset
+    has other scores than the whole set. Quirks of the reference that are kept: lengths are counted
+    in bigrams, one image by itself scores 0, n-grams that no reference has weigh as much as those
+    of one image. It refuses references of other images, an image without any and references that
+    are all empty; here the first are left out and the others give 0.
 
     Args:
         hypotheses: image id to caption, already tokenised.
         references: image id to its reference captions, already tokenised.
 
     Raises:
-        KeyError: a hypothesis without references.
+        ConfigError: a hypothesis without references.
     """
     ids = list(hypotheses)
+    if missing := next((image for image in ids if image not in references), None):
+        raise ConfigError(f"image {missing!r} has a caption to score but no references")
     grams = {i: [_ngrams(text) for text in references[i]] for i in ids}
     frequency: Counter[Ngram] = Counter()
     for image in ids:

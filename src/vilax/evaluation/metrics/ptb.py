@@ -1,50 +1,39 @@
 """Penn Treebank tokens of captions, without Java (protocols.md 10).
 
-Follows what the Stanford tokeniser (CoreNLP 3.4.1, lower case, one caption a line) does to captions
-and then drops punctuation as pycocoevalcap does. It is another program: of rare text (addresses,
-emoticons, currencies other than the dollar, unlisted abbreviations) it may make other tokens, so
-figures from it are to be given with its name.
+Equals pycocoevalcap's ``PTBTokenizer`` (https://github.com/salaniz/pycocoevalcap), which runs the
+tokeniser of Stanford CoreNLP 3.4.1 with ``-preserveLines -lowerCase`` and drops punctuation: its
+automaton and the one built from :mod:`~vilax.evaluation.metrics.ptb_grammar` accept the same.
 """
 
-import re
+from vilax.evaluation.metrics.ptb_grammar import grammar
 
 DROPPED = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 """Tokens that pycocoevalcap removes. Brackets are not among them: its list has them in capitals,
 which lower-case output never equals."""
 
-BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
-
-SPLIT_WORDS = {
-    "cannot": ("can", "not"),
-    "gonna": ("gon", "na"),
-    "gotta": ("got", "ta"),
-    "wanna": ("wan", "na"),
-    "lemme": ("lem", "me"),
-    "gimme": ("gim", "me"),
-    "'tis": ("'t", "is"),
-    "'twas": ("'t", "was"),
-}
-
-_SAME = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\n": " "})
-_DASH = re.compile(r"[\u2013\u2014]")
-_ENDING = re.compile(r"(.+?)(n't|'(?:s|m|d|re|ve|ll))")
-_TOKEN = re.compile(
-    r"""
-      \.{3,} | -{2,}
-    | (?:mr|mrs|ms|dr|st|jr|sr|vs|etc)\.
-    | [a-z](?:\.[a-z](?![^\W_]))+\.?                     # p.m., u.s.
-    | \d+(?:[.,:/]\d+)* \w* (?:-\w+(?:[.,]\d+)*)*        # 1,000  3.5  4:30  1/2  2nd  3-way
-    | \.\d+
-    | '(?:tis|twas|s|m|d|re|ve|ll)\b
-    | \w+ (?:['&/-]\w+)*                                 # rock'n'roll  red-haired  and/or  b&b
-    | \S
-    """,
-    re.VERBOSE,
-)
+_FIRST_HALF = "\ud800"
 
 
 def ptb_tokenise(text: str) -> str:
     """Lower-case tokens of a caption without punctuation, joined by single spaces.
+
+    Quirks of the reference that are kept: brackets stay, as ``-lrb-`` and so on, also within faces
+    (``:-rrb-``); runs such as ``!!`` and ``-----`` stay; the euro becomes ``$``, the pound ``#``,
+    the cent ``cents``; telephone numbers, fractions and tags keep their spaces as no-break spaces,
+    at which :func:`~vilax.evaluation.metrics.cider.cider` parts them; emoji vanish.
+
+    Known differences, all outside of ordinary captions:
+
+    - The reference reads a file of captions and may look at the line that follows. Here a caption
+      is followed by the end of its line. It matters to a caption that ends in one letter and a
+      stop, which loses the stop if the next caption begins with ``A``, ``The`` or another of some
+      words; and to one that ends in ``no.``, ``fig.`` and the like, which keeps it if the next
+      begins with a digit. The last caption of a file has no end of line there: its ``:)`` and
+      ``'90`` at the very end fall apart.
+    - At a carriage return, form feed or Unicode line separator the reference begins another line
+      and falls out of step with its captions; here they count as spaces.
+    - The capital sigma in one word with digits or signs of other scripts may become the other of
+      the two small ones.
 
     Args:
         text: one caption; line breaks count as spaces.
@@ -52,24 +41,20 @@ def ptb_tokenise(text: str) -> str:
     Returns:
         For ``It isn't a $5.00 (used) cup.``: ``it is n't a $ 5.00 -lrb- used -rrb- cup``.
     """
-    text = _DASH.sub("--", text.translate(_SAME).replace("\u2026", "...")).lower()
-    tokens: list[str] = []
-    for found in _TOKEN.findall(text):
-        tokens.extend(_split(found))
+    text = text.replace("\n", " ")
+    beyond = max(text, default="") >= _FIRST_HALF
+    found = " ".join(grammar().tokens((_halves(text) if beyond else text) + "\n"))
+    if beyond:
+        found = _whole(found)
+    tokens = found.lower().rstrip().split(" ")
     return " ".join(token for token in tokens if token not in DROPPED)
 
 
-def _split(word: str) -> tuple[str, ...]:
-    if word in BRACKETS:
-        return (BRACKETS[word],)
-    if word == '"':
-        return ("''",)
-    if re.fullmatch(r"\.{3,}", word):
-        return ("...",)
-    if re.fullmatch(r"-{2,}", word):
-        return ("--",)
-    if word in SPLIT_WORDS:
-        return SPLIT_WORDS[word]
-    if ending := _ENDING.fullmatch(word):
-        return (ending[1], ending[2])
-    return (word.replace("/", "\\/").replace("*", "\\*"),)
+def _halves(text: str) -> str:
+    """Characters beyond U+FFFF as the two units that the reference's machine has for them."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    return "".join(map(chr, memoryview(units).cast("H")))
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -1,8 +1,16 @@
-"""VQA accuracy and its normalisation (protocols.md 1.2, 1.3; the GT-Vision-Lab evaluator)."""
+"""VQA accuracy and its normalisation (protocols.md 1.2, 1.3).
+
+The references are GT-Vision-Lab/VQA (``vqaEval.py``), OpenFlamingo (``eval/vqa_metric.py``) and
+LLaVA (``eval/m4c_evaluator.py``), each on https://github.com. Quirks kept: a mark goes or becomes a
+space by whether it stands beside a space anywhere in the answer, only 32 full stops go,
+contractions with a capital never match.
+"""
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
+
+from vilax.config.errors import unknown
 
 Style = Literal["official", "open_flamingo", "evalai"]
 
@@ -157,7 +165,11 @@ def vqa_normalise(text: str, style: Style = "official") -> str:
 
     Returns:
         Lower-case words joined by one space; may be empty.
+
+    Raises:
+        ConfigError: no such style.
     """
+    _check(style)
     if style == "evalai":
         text = text.lower().replace(",", "").replace("?", "").replace("'s", " 's").strip()
     text = text.replace("\n", " ").replace("\t", " ").strip()
@@ -184,12 +196,18 @@ def vqa_soft_accuracy(prediction: str, answers: Sequence[str], style: Style = "o
     Args:
         prediction: raw answer.
         answers: the people's answers, usually ten.
-        style: ``official`` normalises only where the stripped answers are not all the same;
-            the others always.
+        style: ``official`` normalises, prediction included, only where the stripped answers are
+            not all the same; the others always. The other answers are those of other positions:
+            the references tell equal answers apart by their numbers. ``evalai`` takes any number
+            of answers; the reference insists on ten.
 
     Returns:
         Mean over left-out answers of min(1, agreeing others / 3), in 0..1; 0 without answers.
+
+    Raises:
+        ConfigError: no such style.
     """
+    _check(style)
     clean = [answer.replace("\n", " ").replace("\t", " ").strip() for answer in answers]
     guess = prediction.replace("\n", " ").replace("\t", " ").strip()
     if style != "official" or len(set(clean)) > 1:
@@ -198,8 +216,10 @@ def vqa_soft_accuracy(prediction: str, answers: Sequence[str], style: Style = "o
     if not clean:
         return 0.0
     agree = sum(answer == guess for answer in clean)
-    total = 0.0
-    for answer in clean:
-        others = agree - (answer == guess)
-        total += min(1.0, others / 3)
-    return total / len(clean)
+    each = [min(1.0, (agree - (answer == guess)) / 3) for answer in clean]
+    return sum(each) / len(each)
+
+
+def _check(style: str) -> None:
+    if style not in get_args(Style):
+        raise unknown("style of VQA answers", style, get_args(Style))
