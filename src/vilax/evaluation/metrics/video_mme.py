@@ -1,0 +1,107 @@
+"""Video-MME's accuracy in the official result layout (protocols.md 12.1)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vilax.evaluation.metrics.option_letter import option_letter
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy in percent over questions; 0 where there are none.
+
+    Attributes:
+        overall: over all questions.
+        duration: short, medium, long to accuracy.
+        domain: domain to accuracy.
+        sub_category: sub-category to accuracy.
+        task_type: type of task to accuracy.
+    """
+
+    overall: float
+    duration: Mapping[str, float]
+    domain: Mapping[str, float]
+    sub_category: Mapping[str, float]
+    task_type: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class VideoMme(Accuracy):
+    """As the official tool counts: responses without a letter leave the denominator.
+
+    Attributes:
+        strict: the same with responses without a letter counted as wrong.
+        unanswered: responses without a letter.
+    """
+
+    strict: Accuracy
+    unanswered: int
+
+
+def video_mme(videos: Sequence[Mapping[str, Any]]) -> VideoMme:
+    """Score responses by the official tool's rule (style ``videomme`` of ``option_letter``).
+
+    The tool leaves out videos marked ``missing``; so does this.
+
+    Args:
+        videos: with ``duration``, ``domain``, ``sub_category``, ``questions`` (each with
+            ``task_type``, ``answer``, ``response``) and perhaps ``missing``.
+
+    Raises:
+        KeyError: a video or question lacks a field.
+    """
+    answered = _Counts()
+    every = _Counts()
+    unanswered = 0
+    for video in videos:
+        if video.get("missing"):
+            continue
+        for question in video["questions"]:
+            names = {
+                "duration": str(video["duration"]),
+                "domain": str(video["domain"]),
+                "sub_category": str(video["sub_category"]),
+                "task_type": str(question["task_type"]),
+            }
+            letter = option_letter(str(question["response"] or ""), {}, "videomme")
+            is_right = letter is not None and letter == question["answer"]
+            every.add(names, is_right)
+            if letter is None:
+                unanswered += 1
+                answered.see(names)
+            else:
+                answered.add(names, is_right)
+    return VideoMme(**answered.figures(), strict=Accuracy(**every.figures()), unanswered=unanswered)
+
+
+class _Counts:
+    """Right and all answers, over all and by each name."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[str, list[bool]]] = {
+            name: {} for name in ("duration", "domain", "sub_category", "task_type")
+        }
+        self._all: list[bool] = []
+
+    def see(self, names: Mapping[str, str]) -> None:
+        """Note that there is such a group, though nothing in it may be answered."""
+        for name, value in names.items():
+            self._groups[name].setdefault(value, [])
+
+    def add(self, names: Mapping[str, str], is_right: bool) -> None:
+        self.see(names)
+        self._all.append(is_right)
+        for name, value in names.items():
+            self._groups[name][value].append(is_right)
+
+    def figures(self) -> dict[str, Any]:
+        groups = {
+            name: {value: _percent(some) for value, some in group.items()}
+            for name, group in self._groups.items()
+        }
+        return {"overall": _percent(self._all), **groups}
+
+
+def _percent(values: Sequence[bool]) -> float:
+    return 100 * sum(values) / len(values) if values else 0.0
