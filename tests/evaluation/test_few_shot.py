@@ -11,7 +11,7 @@ from vilax.config.schema.data import Template
 from vilax.data.document import Document, Image, Text
 from vilax.data.prompt import PromptEncoder
 from vilax.evaluation.few_shot import choose_shots, prompt_document, prompt_text
-from vilax.evaluation.items import Item, Split, read_split
+from vilax.evaluation.items import Item, read_split
 from vilax.micro.tokenizer import build_tokenizer
 
 
@@ -89,32 +89,25 @@ def test_too_few_shots_are_named() -> None:
         choose_shots(item("q", shots=("s1",)), POOL, 0, 4)
 
 
-def test_prompts_interleave_each_picture_with_its_own_text(tmp_path) -> None:
-    (tmp_path / "images").mkdir()
-    for subject in ("cat", "dog"):
-        (tmp_path / "images" / f"{subject}.png").write_bytes(subject.encode())
-    split = Split([], {}, tmp_path)
+def test_prompts_interleave_each_picture_with_its_own_text() -> None:
     shot = item("s", subject="dog")
-    document = prompt_document(item("q"), [shot], split)
+    document = prompt_document(item("q"), [shot])
     assert [s.data if isinstance(s, Image) else s.text for s in document.segments] == [
-        b"dog",
+        b"images/dog.png",
         ": mammal ;",
-        b"cat",
+        b"images/cat.png",
         ":",
     ]
     assert shown(document) == "<image> : mammal ; <image> :"
-    text = prompt_document(item("q"), [shot], split, "text")
+    text = prompt_document(item("q"), [shot], "text")
     assert shown(text) == "dog : mammal ; cat :"
     assert len(text.segments) == 1
     assert not any(s.loss for s in document.segments if isinstance(s, Text))
 
 
-def test_questions_become_turns(tmp_path) -> None:
-    (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "cat.png").write_bytes(b"cat")
+def test_questions_become_turns() -> None:
     asked = {"question": "what is this ?", "format": None, "between": None, "after": None}
-    split = Split([], {}, tmp_path)
-    document = prompt_document(item("q", **asked), [item("s", **asked)], split)
+    document = prompt_document(item("q", **asked), [item("s", **asked)])
     roles = [s.role for s in document.segments if isinstance(s, Text)]
     assert roles == ["user", "assistant", "user"]
     turn = "<image> question : what is this ? answer :"

@@ -12,8 +12,9 @@ from tests.evaluation.fakes import Eyes, Knowing
 from tests.evaluation.test_few_shot import item, write
 from vilax.config.errors import ConfigError
 from vilax.config.schema.evaluation import Evaluation
+from vilax.evaluation.evaluate import evaluate
 from vilax.evaluation.metrics.accuracy import exact_match, guess_level, likeliest
-from vilax.evaluation.runner import Subject, evaluate
+from vilax.evaluation.subject import Subject
 from vilax.evaluation.tasks import clean_answer
 from vilax.micro.tokenizer import build_tokenizer
 

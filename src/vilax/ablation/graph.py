@@ -16,6 +16,9 @@ PREPARATION = {"data": "micro world", "pictures": "picture features"}
 
 NodeKind = Literal["data", "pictures", "stage", "evaluation"]
 
+UNKNOWN = 1000
+"""Items of a benchmark that is asked in whole, as a first guess of what it costs."""
+
 
 @dataclass(frozen=True)
 class Lookup:
@@ -184,7 +187,7 @@ def _add_evaluation(
             run,
             (trained, *_add_preparation(nodes, run, stage)),
             threads=run.evaluation.threads,
-            cost=float(sum(100 * task.items * len(task.shots) for task in tasks)),
+            cost=float(sum(100 * (task.items or UNKNOWN) * len(task.shots) for task in tasks)),
             entry=lookup.find_evaluation(run, stage),
         )
     _use(nodes, key, label)

@@ -126,6 +126,10 @@ class Store:
         """Where a result lies once it is published."""
         return self.root / kind / identity
 
+    def work(self, kind: str, identity: str) -> Path:
+        """The private folder of whoever makes a result; it survives a kill."""
+        return self.root / "work" / f"{kind}-{identity}"
+
     def get(self, kind: str, identity: str) -> Entry:
         """A published result.
 
@@ -176,7 +180,7 @@ class Store:
     @contextmanager
     def claim(self, kind: str, identity: str, inputs: Mapping[str, Any]) -> Iterator[Claim]:
         """Hold the right to make a result; waits while another process holds it."""
-        work = self.root / "work" / f"{kind}-{identity}"
+        work = self.work(kind, identity)
         with self.lock(work.name):
             result = work / "result"
             claim = Claim(self, kind, identity, inputs, work, result)

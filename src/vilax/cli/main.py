@@ -8,7 +8,11 @@ from vilax.config.errors import ConfigError, unknown
 
 COMMANDS = {
     "train": "train a recipe, or the part of it up to a stage",
-    "evaluate": "train or reuse a recipe and evaluate its last stage",
+    "evaluate": "evaluate a result, or a recipe's last stage, by tasks and benchmarks",
+    "score": "score predictions that were made elsewhere",
+    "judge": "let a judge score what an evaluation left to one",
+    "gallery": "answers of several models to the same prompts, on one page",
+    "harness": "evaluate by lm-eval or lmms-eval",
     "compare": "run the arms of comparisons and write the report",
     "report": "write the report again from stored results",
     "check": "prove that a comparison's arms differ only in what it declares",

@@ -1,7 +1,7 @@
 """Composition: Hydra joins the YAML of the chosen groups, the schema says whether it is a run."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -188,7 +188,11 @@ def compose_groups(
     return {str(k): v for k, v in plain.items()}, {str(k): v for k, v in slots.items()}
 
 
-def compose_run(overrides: Sequence[str], config_dir: Path | None = None) -> Run:
+def compose_run(
+    overrides: Sequence[str],
+    config_dir: Path | None = None,
+    tasks: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Run:
     """The validated configuration of a run.
 
     What stands for a whole node (a choice, a file, a folder) comes first and values inside it go
@@ -197,6 +201,7 @@ def compose_run(overrides: Sequence[str], config_dir: Path | None = None) -> Run
     Args:
         overrides: ``key=value`` texts.
         config_dir: the user's folder of the same shape as ``conf/``, which wins over it.
+        tasks: what to evaluate instead of the chosen evaluation's tasks.
 
     Raises:
         ConfigError: naming the key, the value, what was expected and the nearest valid name.
@@ -204,6 +209,8 @@ def compose_run(overrides: Sequence[str], config_dir: Path | None = None) -> Run
     parsed = [parse_override(text, config_dir) for text in overrides]
     whole = {o.key: o for o in parsed if group_of(o.key) is not None}
     composed = compose_choices([o for o in whole.values() if o.is_choice], config_dir)
+    if tasks is not None:
+        assign(composed, "evaluation.tasks", {name: dict(task) for name, task in tasks.items()})
     contents = [o for o in whole.values() if not o.is_choice]
     for override in (*contents, *(o for o in parsed if o.key not in whole)):
         field = field_of(Run, override.key, composed)
@@ -212,6 +219,22 @@ def compose_run(overrides: Sequence[str], config_dir: Path | None = None) -> Run
     run = validate(Run, composed)
     check_rules(run)
     return run
+
+
+def compose_task(name: str, config_dir: Path | None = None) -> tuple[str, dict[str, Any]]:
+    """A task of ``conf/task`` by name, or of a file; its name and its settings.
+
+    Raises:
+        ConfigError: there is no such task.
+    """
+    path = Path(name).expanduser()
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        return path.stem, load_yaml(path)
+    if name not in choices("task", config_dir):
+        error = unknown("task", name, choices("task", config_dir))
+        raise ConfigError(f"task={name}: {error} (or a YAML file that exists)")
+    alone, _ = compose_groups([f"+task@{PICKED}={name}"], config_dir)
+    return name, alone[PICKED]
 
 
 def compose_choices(chosen: Sequence[Override], config_dir: Path | None) -> dict[str, Any]:

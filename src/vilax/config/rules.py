@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vilax.config.errors import ConfigError, unknown
+from vilax.config.schema.benchmark import BenchmarkTask
 from vilax.config.schema.model import (
     DownsampleProjector,
     MlpDownsampleProjector,
@@ -33,15 +34,28 @@ def check_rules(run: Run) -> None:
     twice = [name for name in run.order if run.order.count(name) > 1]
     if twice:
         raise ConfigError(f"order={list(run.order)}: expected {twice[0]} once, not twice")
-    for name, task in run.evaluation.tasks.items():
-        if not task.shots or min(task.shots) < 0:
-            raise ConfigError(
-                f"evaluation.tasks.{name}.shots={list(task.shots)}:"
-                " expected at least one number of examples, each at least 0"
-            )
+    for message in _tasks(run):
+        raise ConfigError(message)
     for name in run.order:
         for message in _stage(run, name, run.stages[name]):
             raise ConfigError(message)
+
+
+def _tasks(run: Run) -> Iterator[str]:
+    for name, task in run.evaluation.tasks.items():
+        where = f"evaluation.tasks.{name}"
+        if not task.shots or min(task.shots) < 0:
+            yield (
+                f"{where}.shots={list(task.shots)}:"
+                " expected at least one number of examples, each at least 0"
+            )
+        if not isinstance(task, BenchmarkTask):
+            continue
+        is_bare = task.few_shot is None and task.binding is None
+        if max(task.shots, default=0) > 0 and is_bare:
+            yield f"{where}.shots={list(task.shots)} without few_shot: expected [0], or few_shot"
+        if task.subtitles is not None and task.video is None:
+            yield f"{where}.subtitles without video: expected both"
 
 
 def _model(run: Run) -> Iterator[str]:

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from vilax.config.errors import ConfigError
 from vilax.data.document import Document, Image, Segment, Text
 from vilax.data.prompt import IMAGE_TOKEN, Encoded
-from vilax.evaluation.items import Item, Split
+from vilax.evaluation.items import Item
 
 
 def choose_shots(item: Item, pool: Mapping[str, Item], seed: int, k: int) -> list[Item]:
@@ -37,13 +37,13 @@ def choose_shots(item: Item, pool: Mapping[str, Item], seed: int, k: int) -> lis
 
 
 def prompt_document(
-    item: Item, shots: Sequence[Item], split: Split, modality: Literal["image", "text"] = "image"
+    item: Item, shots: Sequence[Item], modality: Literal["image", "text"] = "image"
 ) -> Document:
     """Shots, then the query, interleaved: each picture directly before its own text.
 
     With a question, each is a user's turn and an assistant's; else each example is subject,
     between, answer, after. In the ``text`` modality the subject's word stands for its picture, and
-    the whole is one piece of text, as in a text corpus.
+    the whole is one piece of text, as in a text corpus. An image holds the path of its picture.
     """
     if modality == "text":
         words = [f"{shot.subject} {_example(shot)}" for shot in shots]
@@ -51,18 +51,24 @@ def prompt_document(
         return Document(item.id, "evaluation", (Text(text, loss=False),))
     segments: list[Segment] = []
     for shot in shots:
-        segments.append(Image(split.picture(shot)))
+        segments.append(_picture(shot))
         if shot.question is None:
             segments.append(Text(_example(shot), loss=False))
         else:
             segments.append(Text(shot.question, loss=False, role="user"))
             segments.append(Text(shot.answers[0], loss=False, role="assistant"))
-    segments.append(Image(split.picture(item)))
+    segments.append(_picture(item))
     if item.question is None:
         segments.append(Text(str(item.between), loss=False))
     else:
         segments.append(Text(item.question, loss=False, role="user"))
     return Document(item.id, "evaluation", tuple(segments))
+
+
+def _picture(item: Item) -> Image:
+    if item.image is None:
+        raise ConfigError(f"evaluation.data: item {item.id!r} has no image")
+    return Image(item.image.encode())
 
 
 def _example(shot: Item) -> str:

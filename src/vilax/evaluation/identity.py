@@ -6,9 +6,20 @@ from typing import Any
 
 from vilax.artifacts.files import manifest
 from vilax.artifacts.identity import VERSIONS, canonical, science_dump
+from vilax.config.schema.benchmark import BenchmarkTask
+from vilax.config.schema.evaluation import Task
 from vilax.config.schema.run import Run
+from vilax.evaluation.records import annotation_prints
 
-SOURCES = ("vilax.evaluation", "vilax.models", "vilax.data.prompt", "vilax.data.templates")
+SOURCES = (
+    "vilax.evaluation",
+    "vilax.models",
+    "vilax.data.images",
+    "vilax.data.prompt",
+    "vilax.data.subtitles",
+    "vilax.data.templates",
+    "vilax.data.video",
+)
 """Modules whose source shapes an evaluation."""
 
 
@@ -45,11 +56,33 @@ def evaluation_inputs(
 
 def asked_tasks(run: Run, has_images: bool) -> list[str]:
     """Names of the tasks that a model with or without pictures can be asked."""
-    return [
-        name
-        for name, task in run.evaluation.tasks.items()
-        if has_images or getattr(task, "modality", "image") == "text"
-    ]
+    return [name for name, task in run.evaluation.tasks.items() if has_images or is_text(task)]
+
+
+def is_text(task: Task) -> bool:
+    """Whether a task shows no pictures."""
+    if isinstance(task, BenchmarkTask):
+        return task.pictures is None and task.video is None and task.binding is None
+    return getattr(task, "modality", "image") == "text"
+
+
+def data_print(run: Run, data: str | None) -> str:
+    """Fingerprint of everything that a run's evaluation reads.
+
+    Of benchmarks the annotation files count; of their pictures ``results.json`` has a hash over all
+    that was shown.
+
+    Args:
+        run: whose evaluation settings are asked.
+        data: fingerprint of the micro world's evaluation data; None where no task reads them.
+    """
+    root = Path(run.evaluation.benchmarks).expanduser()
+    prints: dict[str, str] = {} if data is None else {"data": data}
+    for name, task in run.evaluation.tasks.items():
+        if isinstance(task, BenchmarkTask):
+            files = annotation_prints(task, root)
+            prints[name] = hashlib.sha256(canonical(files).encode()).hexdigest()[:24]
+    return data if data is not None and len(prints) == 1 else canonical(prints)
 
 
 def folder_fingerprint(folder: Path) -> str:

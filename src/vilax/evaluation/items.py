@@ -56,22 +56,6 @@ class Split:
     shots: dict[str, Item]
     folder: Path
 
-    def picture(self, item: Item) -> bytes:
-        """The item's encoded picture.
-
-        Raises:
-            ConfigError: the item has none, or its file is missing.
-        """
-        if item.image is None:
-            raise ConfigError(f"evaluation.data: item {item.id!r} has no image")
-        try:
-            return (self.folder / item.image).read_bytes()
-        except OSError as error:
-            raise ConfigError(
-                f"evaluation.data: item {item.id!r} has image {item.image!r}, which cannot be"
-                f" read: {error.strerror}"
-            ) from error
-
 
 def split_folder(data: Path, seed: int) -> Path:
     """Folder of the items that a seed sees."""

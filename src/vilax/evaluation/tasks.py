@@ -13,7 +13,7 @@ from vilax.config.schema.evaluation import (
     ClassifyTask,
     OpenAnswerTask,
     RelationTask,
-    Task,
+    WorldTask,
 )
 from vilax.data.templates import find_style
 from vilax.evaluation.items import Item, Split
@@ -95,29 +95,29 @@ PROTOCOLS: Mapping[str, Protocol] = {
 }
 
 
-def template_of(task: Task) -> Template:
+def template_of(task: WorldTask) -> Template:
     """The template of a task's prompts."""
     return task.template if isinstance(task, OpenAnswerTask | CaptionTask | ClassifyTask) else "raw"
 
 
-def modality_of(task: Task) -> Literal["image", "text"]:
+def modality_of(task: WorldTask) -> Literal["image", "text"]:
     """Whether items are shown as pictures or named in text."""
     return task.modality if isinstance(task, RelationTask | BindingTask) else "image"
 
 
-def new_tokens(task: Task) -> int:
+def new_tokens(task: WorldTask) -> int:
     """Tokens that a task generates at most; 0 where candidates are ranked."""
     return task.max_new_tokens if isinstance(task, OpenAnswerTask | CaptionTask) else 0
 
 
-def chance(task: Task, items: Sequence[Item]) -> float | None:
+def chance(task: WorldTask, items: Sequence[Item]) -> float | None:
     """Expected score of a blind guess among the candidates; None where answers are free."""
     if PROTOCOLS[task.kind].generates:
         return None
     return fmean(guess_level(item.candidates or (), item.answers) for item in items)
 
 
-def check_items(name: str, task: Task, split: Split) -> None:
+def check_items(name: str, task: WorldTask, split: Split) -> None:
     """See that every item, and every shot, has what its task needs.
 
     Raises:

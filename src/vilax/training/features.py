@@ -21,6 +21,9 @@ change the last bits of a picture's features with its company."""
 
 FLUSH_EVERY = 1024
 
+KEPT = 1024
+"""Pictures whose features are remembered where no folder keeps them; the oldest go first."""
+
 
 def picture_key(data: bytes) -> str:
     """Name of a picture's features: a hash of its encoded bytes."""
@@ -31,8 +34,8 @@ class FeatureSource:
     """Encoded pictures to encoder features, computed once per distinct picture.
 
     Features are those that ``encoder(pixels)`` gives, in fp32 and bit for bit; with a folder they
-    are also found again by later processes. Memory grows with the number of distinct pictures, so
-    the disk cache is for the small scales.
+    are also found again by later processes. With a folder, memory grows with the number of distinct
+    pictures, so the disk cache is for the small scales.
 
     Args:
         encoder: put in eval mode and frozen here, where it is not already.
@@ -65,7 +68,12 @@ class FeatureSource:
             self._encode(some, [missing[name] for name in some])
         if self.folder is not None and len(self._new) >= FLUSH_EVERY:
             self.flush()
-        return torch.stack([self._known[key] for key in keys])
+        found = torch.stack([self._known[key] for key in keys])
+        if self.folder is None:
+            self._new = []
+            for name in list(self._known)[: max(0, len(self._known) - KEPT)]:
+                del self._known[name]
+        return found
 
     def _encode(self, names: list[str], pictures: list[bytes]) -> None:
         device = next(self.encoder.parameters()).device

@@ -5,16 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vilax.config.schema.base import Node, execution
+from vilax.config.schema.benchmark import BenchmarkTask
 from vilax.config.schema.data import Template
-
-
-class TaskBase(Node):
-    """Keys that tasks of every kind share."""
-
-    items: int = Field(300, ge=1)
-    """Test items at most; the same ones for every seed and arm."""
-    shots: tuple[int, ...] = (0, 2, 4, 8)
-    """Numbers of examples in the prompt."""
+from vilax.config.schema.task import TaskBase
 
 
 class OpenAnswerTask(TaskBase):
@@ -76,10 +69,10 @@ class BindingTask(TaskBase):
     """Items shown as pictures, or named in text (the positive control)."""
 
 
-Task = Annotated[
-    OpenAnswerTask | CaptionTask | ClassifyTask | RelationTask | BindingTask,
-    Field(discriminator="kind"),
-]
+WorldTask = OpenAnswerTask | CaptionTask | ClassifyTask | RelationTask | BindingTask
+"""Tasks over the evaluation data of the micro world."""
+
+Task = Annotated[WorldTask | BenchmarkTask, Field(discriminator="kind")]
 
 
 class Evaluation(Node):
@@ -89,9 +82,21 @@ class Evaluation(Node):
     """Name to task."""
     data: str = "micro:evaluation"
     """Folder of evaluation data, or the micro world's."""
+    benchmarks: str = execution("data/benchmarks")
+    """Folder that holds the files of public benchmarks."""
+    limit: int | None = Field(None, ge=1)
+    """Ask no more than this many items a task, drawn by a fixed seed; for a quick look only."""
+    shot_seeds: tuple[int, ...] = ()
+    """Seeds of the choice of shots, each asked apart; empty: ``seed`` alone."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Numbers that the model computes with."""
     seed: int | None = Field(None, ge=0)
     """Seed of the choice of shots; null: the run's. From 100 up, development items are used."""
     batch: int = execution(64, ge=1)
     """Prompts in one forward pass."""
+    batch_tokens: int = execution(65536, ge=1)
+    """Tokens in one forward pass at most, padding included."""
+    processes: int = execution(1, ge=1, le=1024)
+    """Processes that share the items on one machine; torchrun or SLURM may start them instead."""
     threads: int = Field(1, ge=1, le=256)
     """CPU threads."""

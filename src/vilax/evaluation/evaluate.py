@@ -1,0 +1,63 @@
+"""One evaluation from opened tasks to written results."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vilax.config.schema.evaluation import Evaluation
+from vilax.evaluation.journal import Journal
+from vilax.evaluation.open_tasks import open_tasks
+from vilax.evaluation.peers import ALONE, Peers
+from vilax.evaluation.results import write_results
+from vilax.evaluation.runner import answer_all
+from vilax.evaluation.similarity import picture_similarity
+from vilax.evaluation.subject import Subject
+from vilax.evaluation.submission import write_submissions
+
+
+def evaluate(
+    subject: Subject,
+    settings: Evaluation,
+    tasks: Sequence[str],
+    data: Path | None,
+    seed: int,
+    folder: Path,
+    stage: str,
+    *,
+    work: Path | None = None,
+    made_by: str = "",
+    peers: Peers = ALONE,
+    visible: bool = False,
+) -> dict[str, Any]:
+    """Write ``predictions.jsonl``, ``results.json``, ``timing.json`` and submissions.
+
+    Args:
+        subject: the model.
+        settings: tasks and decoding.
+        tasks: names of the tasks to ask.
+        data: folder of the micro world's evaluation data; None where no task needs it.
+        seed: which items are seen, and seed of the choice of shots where ``shot_seeds`` has none.
+        folder: where to write.
+        stage: identity of what is evaluated.
+        work: where answers are kept until all are there; what it holds is not asked again.
+        made_by: hash of the source code; answers in ``work`` that other code gave are not used.
+        peers: the processes that share the items.
+        visible: show a progress bar on stderr.
+
+    Returns:
+        Content of ``results.json``; empty in a process that is not the first.
+
+    Raises:
+        ConfigError: the data lack what a task needs, or a prompt is longer than the model's
+            context.
+    """
+    seeds = settings.shot_seeds or (seed,)
+    sources = open_tasks(settings, tasks, data, seed, picture_similarity(subject))
+    journal = Journal(work or folder / "answers", peers.rank, made_by)
+    answer_all(subject, settings, sources, seeds, journal, peers, visible)
+    if peers.rank:
+        return {}
+    answers = journal.read()
+    report = write_results(sources, settings, seeds, answers, folder, stage)
+    write_submissions(sources, answers, folder)
+    return report
