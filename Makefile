@@ -19,7 +19,7 @@ comma := ,
 WANTED = $(subst $(comma), ,$(ONLY))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce-ablations report test test-gpu lint clean
+.PHONY: help setup reproduce-ablations report test bench test-gpu lint clean
 
 help: ## Print the targets
 	@echo "make TARGET [VARIABLE=value ...]"
@@ -58,6 +58,9 @@ report: setup ## Write the page again from the last report.json; trains nothing
 
 test: setup ## Run the tests, on all cores (JOBS=n: on n)
 	@$(BIN)/python -m pytest -n $(or $(JOBS),logical) --dist loadfile -q
+
+bench: setup ## Measure speeds side by side with peers (minutes; nothing else should run)
+	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 test-gpu: setup ## Run the tests that need a CUDA device
 	@$(BIN)/python -m pytest -m gpu -q

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import torch
 from torch import Tensor
+from transformers import LlamaConfig
+from transformers.cache_utils import Cache
 
 IMAGE_TOKEN = -200
 TOKENS = 2
@@ -25,6 +27,7 @@ class Knowing:
 
     def __init__(self, vocabulary: int, eos: int, follows: Mapping[int, int] | None = None) -> None:
         self.vocabulary, self.eos, self.follows = vocabulary, eos, follows or {}
+        self.projector = None
         self.rows: list[int] = []
         self.llm = _Llm(self)
 
@@ -38,33 +41,56 @@ class Knowing:
         return text
 
 
+class _Embedding:
+    def __init__(self, vocabulary: int) -> None:
+        self.vocabulary = vocabulary
+        self.weight = torch.zeros(1)
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        return torch.nn.functional.one_hot(tokens.clamp(min=0), self.vocabulary).float()
+
+
 class _Llm:
+    """What it has read lies in the cache, as keys, so that rows may leave and branch."""
+
     def __init__(self, model: Knowing) -> None:
         self.model = model
         self.width = model.vocabulary
-        self.net = SimpleNamespace(generate=self.generate)
+        self.embedding = _Embedding(model.vocabulary)
+        self.net = SimpleNamespace(config=LlamaConfig(num_hidden_layers=1))
 
-    def __call__(self, embeddings: Tensor, positions: Tensor) -> Tensor:
-        self.model.rows.append(embeddings.shape[0])
-        hidden = torch.zeros_like(embeddings)
-        for row in range(embeddings.shape[0]):
-            seen = None
-            for at in range(embeddings.shape[1]):
-                token = int(embeddings[row, at].argmax())
-                if float(embeddings[row, at].max()) == 2:
-                    seen = token
-                if seen is not None:
-                    hidden[row, at, seen] = 5.0
-                if token in self.model.follows:
-                    hidden[row, at, self.model.follows[token]] = 3.0
+    def decoder(
+        self,
+        inputs_embeds: Tensor,
+        attention_mask: Tensor,
+        past_key_values: Cache,
+        **_: object,
+    ) -> SimpleNamespace:
+        self.model.rows.append(inputs_embeds.shape[0])
+        read, _values = past_key_values.update(inputs_embeds[:, None], inputs_embeds[:, None], 0)
+        rows = [self._row(*each) for each in zip(read[:, 0], attention_mask, strict=True)]
+        return SimpleNamespace(last_hidden_state=torch.stack(rows)[:, -inputs_embeds.shape[1] :])
+
+    def _row(self, read: Tensor, mask: Tensor) -> Tensor:
+        hidden = torch.zeros_like(read)
+        seen = None
+        for at in range(read.shape[0]):
+            if not mask[at]:
+                continue
+            token = int(read[at].argmax())
+            if seen == token and float(read[at].max()) == 1:
+                # It has said what it saw: end of text.
+                hidden[at, self.model.eos] = 6.0
+            if float(read[at].max()) == 2:
+                seen = token
+            if seen is not None:
+                hidden[at, seen] = 5.0
+            if token in self.model.follows:
+                hidden[at, self.model.follows[token]] = 3.0
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
         return hidden
-
-    def generate(self, inputs_embeds: Tensor, pad_token_id: int, **_: object) -> Tensor:
-        last = self(inputs_embeds, torch.zeros(1))[:, -1].argmax(-1, keepdim=True)
-        return torch.cat([last, torch.full_like(last, self.model.eos)], dim=1)
 
 
 class Eyes:

@@ -63,7 +63,7 @@ def main(folder: Path, is_slow: bool) -> None:
         slow(llm)
     evaluate(
         Subject(model, tokenizer, None), settings, ["words", "again"], data, 0, folder, "s",
-        peers=peers,
+        work=folder / "answers", peers=peers,
     )  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def test_a_perfect_model_has_perfect_figures(tmp_path: Path) -> None:
         answers = [perfect(name, question) for question in source.questions]
         scored = source.score(answers)
         if task.metric == "caption":
-            assert scored.share is not None and scored.share > 0.2
+            assert scored.share is not None and scored.share > 0.05
         elif task.metric == "drop":
             # One output stands for one span, so a gold of two is out of its reach.
             assert scored.figures["f1 (spans split at commas)"] == pytest.approx(100)
@@ -108,7 +108,7 @@ def perfect(name: str, question: Any) -> str:
         return f"So the answer is {question.answers[0]}."
     if name.startswith("video_mme"):
         return f"The best answer is: {question.answers[0]}"
-    return str(max(set(question.answers), key=question.answers.count))
+    return str(max(question.answers, key=question.answers.count))
 
 
 @pytest.mark.parametrize("name", sorted(WRITERS))
@@ -166,3 +166,31 @@ def test_a_quick_look_draws_whole_units_and_says_so(subject: Subject, tmp_path: 
     assert results["items"] == 4
     assert results["available"] == 14
     assert "evaluation.limit=3: 4 of 14 items" in results["notes"][0]
+
+
+def test_what_cannot_be_shown_is_counted_and_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+    """One broken picture and one broken video cost their own items alone."""
+    from vilax.data.formats.files import BadSample
+
+    subject = random_subject(context=4096)
+    features = subject.features
+    assert features is not None
+
+    def strict(pictures: Any) -> Any:
+        if b"broken" in pictures:
+            raise BadSample("picture", "cannot be decoded")
+        return features(pictures)
+
+    subject.features = strict
+    WRITERS["pope_random"](tmp_path)
+    (tmp_path / "coco/val2014/COCO_val2014_000000310197.jpg").write_bytes(b"broken")
+    results, rows = ask(subject, "pope_random", load("pope_random", max_new_tokens=2), tmp_path)
+    assert [row["id"] for row in rows if "failed" in row] == [str(n) for n in range(7, 13)]
+    assert results["counts"]["0"]["0"]["not asked"] == 6
+    assert "6 items could not be asked" in results["notes"][0]
+
+    WRITERS["msvd_qa"](tmp_path)
+    (tmp_path / "msvd_qa/videos/vid1452.avi").write_bytes(b"no video")
+    results, rows = ask(subject, "msvd_qa", load("msvd_qa", max_new_tokens=2), tmp_path)
+    assert ["failed" in row for row in rows] == [False, True]
+    assert "vid1452.avi" in rows[1]["failed"]

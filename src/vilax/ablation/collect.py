@@ -189,16 +189,23 @@ def stage_facts(name: str, seed: int, entry: Entry, reused: bool) -> StageFacts:
 
 
 def read_scores(entry: Entry) -> tuple[TaskScores, dict[str, float]]:
-    """Scores of an evaluation by task, shots and item, and chance levels where defined."""
+    """Scores of an evaluation by task, shots and item, and chance levels where defined.
+
+    An item's score is its mean over the seeds of the shots. Tasks that a judge or a server has yet
+    to score are left out.
+    """
     results = json.loads((entry.folder / "results.json").read_text(encoding="utf-8"))["tasks"]
-    scores: TaskScores = {
-        task: {int(k): {} for k in facts["scores"]} for task, facts in results.items()
-    }
+    found: dict[str, dict[int, dict[str, list[float]]]] = {}
     with (entry.folder / "predictions.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            task = str(row["task"])
-            scores[task][int(row["k"])][str(row["id"])] = float(row["score"])
+            if row["score"] is not None:
+                shots = found.setdefault(str(row["task"]), {}).setdefault(int(row["k"]), {})
+                shots.setdefault(str(row["id"]), []).append(float(row["score"]))
+    scores: TaskScores = {
+        task: {k: {name: fmean(each) for name, each in items.items()} for k, items in shots.items()}
+        for task, shots in found.items()
+    }
     chance = {
         task: float(facts["chance"])
         for task, facts in results.items()

@@ -69,6 +69,8 @@ def publish_arm(
             results = json.loads((evaluation.folder / "results.json").read_text())
             for task, figures in results["tasks"].items():
                 for shots, value in figures["scores"].items():
+                    if value is None:
+                        continue
                     run.summary[f"evaluation/{task}/{shots}-shot"] = value
     marker.touch()
     return marker

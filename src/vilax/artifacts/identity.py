@@ -13,7 +13,7 @@ from vilax.config.schema.base import Node
 VERSIONS: dict[str, int] = {
     "encoder": 1,
     "engine": 1,
-    "evaluation": 1,
+    "evaluation": 2,
     "formats": 1,
     "freeze": 1,
     "llm": 1,

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import Any, Protocol
 
 from vilax.config.schema.data import Template
@@ -61,9 +62,32 @@ class Scored:
     notes: Sequence[str] = ()
     scale: float = 100.0
 
+    def with_failures(self, count: int, reason: str) -> "Scored":
+        """The same with items that could not be asked, and so have an empty answer."""
+        note = f"{count} items could not be asked and count as empty answers, the first: {reason}"
+        return replace(
+            self,
+            counts={**self.counts, "not asked": count},
+            notes=(*self.notes, note),
+        )
+
     def with_figures(self, more: Mapping[str, Any]) -> "Scored":
         """The same with more figures."""
         return replace(self, figures={**self.figures, **more})
+
+
+def mean_figures(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Mean over seeds of each figure; figures by category likewise."""
+    found: dict[str, Any] = {}
+    for name, value in figures[0].items():
+        each = [one[name] for one in figures if name in one]
+        if isinstance(value, Mapping):
+            found[name] = mean_figures(each)
+        elif isinstance(value, int | float) and len(each) > 1:
+            found[name] = fmean(each)
+        else:
+            found[name] = value
+    return found
 
 
 class Source(Protocol):

@@ -12,7 +12,7 @@ from vilax.evaluation.binding import bind
 from vilax.evaluation.expressions import NEXT_PICTURE, PICTURE_MARK, Expressions
 from vilax.evaluation.question import Question, QuestionReader, draw, missing_files
 from vilax.evaluation.records import annotation_prints, read_records
-from vilax.evaluation.scorers import JUDGED, score
+from vilax.evaluation.scorers import JUDGED, check_scoring, score
 from vilax.evaluation.shots import ShotChooser, Similarity
 
 
@@ -59,6 +59,7 @@ class BenchmarkSource:
         self.available = len(every)
         most = [count for count in (task.items, limit) if count is not None]
         self.questions = draw(every, min(most, default=None))
+        check_scoring(name, task, self.questions)
         self._chooser = ShotChooser(name, task, self._pool, similarity, self.questions)
         expressions = Expressions(f"evaluation.tasks.{name}")
         self._prompt = expressions.template("prompt", task.prompt)

@@ -1,7 +1,9 @@
 """One evaluation from opened tasks to written results."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from vilax.config.schema.evaluation import Evaluation
@@ -39,7 +41,9 @@ def evaluate(
         seed: which items are seen, and seed of the choice of shots where ``shot_seeds`` has none.
         folder: where to write.
         stage: identity of what is evaluated.
-        work: where answers are kept until all are there; what it holds is not asked again.
+        work: where answers are kept until all are there; what it holds is not asked again, so it
+            must belong to these tasks, this model and these settings alone. None: nothing is taken
+            over, and one process works alone.
         made_by: hash of the source code; answers in ``work`` that other code gave are not used.
         peers: the processes that share the items.
         visible: show a progress bar on stderr.
@@ -53,11 +57,15 @@ def evaluate(
     """
     seeds = settings.shot_seeds or (seed,)
     sources = open_tasks(settings, tasks, data, seed, picture_similarity(subject))
-    journal = Journal(work or folder / "answers", peers.rank, made_by)
-    answer_all(subject, settings, sources, seeds, journal, peers, visible)
-    if peers.rank:
-        return {}
-    answers = journal.read()
+    with ExitStack() as stack:
+        if work is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            work = Path(stack.enter_context(TemporaryDirectory(dir=folder)))
+        journal = Journal(work, peers.rank, made_by)
+        answer_all(subject, settings, sources, seeds, journal, peers, visible)
+        if peers.rank:
+            return {}
+        answers = journal.read()
     report = write_results(sources, settings, seeds, answers, folder, stage)
     write_submissions(sources, answers, folder)
     return report

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.video import FrameSampling
+from vilax.data.formats.files import BadSample
 
 if TYPE_CHECKING:
     from vilax.data.video import Frame
@@ -84,7 +85,28 @@ class FramePicture:
         return frames_of(self.path, self.sampling, self.span)[self.number].data
 
 
-Picture = FilePicture | BytesPicture | FramePicture
+@dataclass(frozen=True)
+class BrokenPicture:
+    """What stands for the frames of a video that cannot be decoded."""
+
+    path: Path
+    reason: str
+
+    @property
+    def key(self) -> bytes:
+        """What stands for it in a prompt."""
+        return f"broken:{self.path}".encode()
+
+    def read(self) -> bytes:
+        """Nothing.
+
+        Raises:
+            BadSample: always, with the reason.
+        """
+        raise BadSample(self.path.name, self.reason)
+
+
+Picture = FilePicture | BytesPicture | FramePicture | BrokenPicture
 
 
 @lru_cache(KEPT_VIDEOS)

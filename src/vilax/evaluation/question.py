@@ -8,8 +8,16 @@ from typing import Any
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.benchmark import BenchmarkTask, Table
+from vilax.data.formats.files import BadSample
 from vilax.evaluation.expressions import Compiled, Expressions, lettered
-from vilax.evaluation.pictures import FramePicture, Picture, find_file, frames_of, pictures_of
+from vilax.evaluation.pictures import (
+    BrokenPicture,
+    FramePicture,
+    Picture,
+    find_file,
+    frames_of,
+    pictures_of,
+)
 from vilax.evaluation.records import Record, files_of, read_records
 
 DRAW_SEED = 0
@@ -141,7 +149,10 @@ class QuestionReader:
     def _frames(self, path: Path, names: dict[str, Any]) -> tuple[Picture, ...]:
         low_high = self._span(names) if self._span else None
         span = None if low_high is None else (float(low_high[0]), float(low_high[1]))
-        frames = frames_of(path, self.task.frames, span)
+        try:
+            frames = frames_of(path, self.task.frames, span)
+        except BadSample as error:
+            return (BrokenPicture(path, error.reason),)
         if self._subtitles is not None:
             times = [frame.time for frame in frames]
             names["subtitles"] = self._spoken(str(self._subtitles(names)), times)

@@ -191,8 +191,11 @@ def _table_rows(table: Table, path: Path, delimiter: str) -> Iterator[Record]:
     csv.field_size_limit(1 << 28)
     is_bare = bool(table.columns) and delimiter == "\t"
     with path.open(encoding="utf-8-sig", newline="") as file:
-        quoted = csv.QUOTE_NONE if is_bare else csv.QUOTE_MINIMAL
-        rows = csv.reader(file, delimiter=delimiter, quoting=quoted)
+        rows = (
+            csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+            if is_bare
+            else csv.reader(file, delimiter=delimiter)
+        )
         header = list(table.columns) or next(rows, [])
         for number, row in enumerate(rows, 1):
             if not row:

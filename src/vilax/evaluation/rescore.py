@@ -136,6 +136,10 @@ def rescore(
     Raises:
         ConfigError: no prediction fits a question, or annotations cannot be read.
     """
+    if task.binding is not None:
+        raise ConfigError(
+            f"{name} makes its questions itself, so predictions made elsewhere do not fit it"
+        )
     reader = QuestionReader(name, task, root, with_pictures=False)
     questions = list(reader.read(task.files, task.where))
     known = {question.id for question in questions}

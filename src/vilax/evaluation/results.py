@@ -12,7 +12,7 @@ from vilax.artifacts.identity import VERSIONS
 from vilax.artifacts.run_record import versions
 from vilax.config.errors import ConfigError
 from vilax.config.schema.evaluation import Evaluation
-from vilax.evaluation.asking import Scored, Source
+from vilax.evaluation.asking import Scored, Source, mean_figures
 from vilax.evaluation.items import DEVELOPMENT_SEED
 from vilax.evaluation.journal import Part
 from vilax.evaluation.runner import parts_of
@@ -55,6 +55,9 @@ def write_results(
             _, k, seed = part
             rows = _in_order(source, part, answers.get(part, {}))
             found = source.score([str(row["answer"]) for row in rows])
+            failed = [row for row in rows if "failed" in row]
+            if failed:
+                found = found.with_failures(len(failed), str(failed[0]["failed"]))
             scored.setdefault(k, {})[seed] = found
             for index, (row, value) in enumerate(zip(rows, found.values, strict=True)):
                 digest.update(str(row["prompt_sha256"]).encode())
@@ -137,20 +140,6 @@ def _named(seeds: Mapping[int, Scored]) -> list[tuple[str, Scored]]:
     return [(str(seed), each) for seed, each in seeds.items()]
 
 
-def mean_figures(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean over seeds of each figure; figures by category likewise."""
-    found: dict[str, Any] = {}
-    for name, value in figures[0].items():
-        each = [one[name] for one in figures if name in one]
-        if isinstance(value, Mapping):
-            found[name] = mean_figures(each)
-        elif isinstance(value, int | float) and len(each) > 1:
-            found[name] = fmean(each)
-        else:
-            found[name] = value
-    return found
-
-
 def _limit_note(settings: Evaluation, source: Source) -> str | None:
     available = source.describe().get("available", len(source))
     if settings.limit is None or available <= len(source):
@@ -165,7 +154,7 @@ def _line(
     source: Source, index: int, part: Part, row: Mapping[str, Any], value: float | None
 ) -> str:
     task, k, seed = part
-    names = ("id", "prompt", "answer", "raw", "log_likelihoods", "shots")
+    names = ("id", "prompt", "answer", "raw", "log_likelihoods", "shots", "failed")
     line = {"task": task, "k": k, "seed": seed}
     line |= {name: row[name] for name in names if name in row}
     line |= {"score": value, **source.row(index)}

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.evaluation import Evaluation
+from vilax.data.formats.files import BadSample
 from vilax.data.prompt import Encoded
 from vilax.evaluation.asking import Ask, Source
 from vilax.evaluation.batches import Batch, plan_batches
@@ -126,7 +127,7 @@ def _answer_part(
             # Every process makes the same batches; each answers every world-th of them.
             if number % peers.world == peers.rank:
                 began = time.monotonic()
-                rows = _answer(subject, source, some, batch)
+                rows = _answer_or_fail(subject, source, some, batch)
                 each = (time.monotonic() - began) / len(some)
                 journal.write(part, [row | {"seconds": each} for row in rows])
             advance(sum(one.ask.id not in known for one in some))
@@ -137,40 +138,74 @@ def _tokenise(subject: Subject, source: Source, index: int, k: int, seed: int) -
     return Asked(ask, subject.prompts.prompt(ask.document, source.template))
 
 
-def _answer(
+def _answer_or_fail(
     subject: Subject, source: Source, asked: Sequence[Asked], batch: Batch
 ) -> list[dict[str, Any]]:
+    """Answers of a batch; an item whose picture is broken gets none, and says why.
+
+    The others of its batch are then asked one by one, always the same ones, so that a broken file
+    costs neither them nor the run.
+    """
+    try:
+        return _answer(subject, source, asked, batch.shared)
+    except BadSample as error:
+        if len(asked) == 1:
+            return [_row(subject, asked[0], asked[0].prompt.images, "") | {"failed": str(error)}]
+    rows = []
+    for place, one in enumerate(asked):
+        rows += _answer_or_fail(subject, source, [one], Batch((batch.indices[place],), 0))
+    return rows
+
+
+def _answer(
+    subject: Subject, source: Source, asked: Sequence[Asked], shared: int
+) -> list[dict[str, Any]]:
     prompts = [one.prompt.tokens.tolist() for one in asked]
-    read = {key: one.ask.pictures[key].read() for one in asked for key in one.prompt.images}
+    read = {key: _read(source, one, key) for one in asked for key in one.prompt.images}
     features = _features(subject, asked, read)
     if source.generates:
-        answers = _generated(subject, source, prompts, features, batch.shared)
+        answers = _generated(subject, source, prompts, features, shared)
         likely: list[list[float]] = []
     else:
-        likely = _likelihoods(subject, source, asked, prompts, features, batch.shared)
+        likely = _likelihoods(subject, source, asked, prompts, features, shared)
         answers = [
             (one.ask.candidates or ())[likeliest(each)]
             for one, each in zip(asked, likely, strict=True)
         ]
     rows = []
     for place, (one, text) in enumerate(zip(asked, answers, strict=True)):
-        shown = prompt_text(one.prompt, subject.tokenizer, subject.prompts.tokens_per_image)
-        digest = hashlib.sha256(shown.encode())
-        for key in one.prompt.images:
-            digest.update(hashlib.sha256(read[key]).digest())
-        row: dict[str, Any] = {
-            "id": one.ask.id,
-            "prompt": shown,
-            "prompt_sha256": digest.hexdigest(),
-            "answer": source.clean(text) if source.generates else text,
-            "shots": list(one.ask.shots),
-        }
+        said = source.clean(text) if source.generates else text
+        row = _row(subject, one, [read[key] for key in one.prompt.images], said)
         if source.generates:
             row["raw"] = text
         else:
             row["log_likelihoods"] = dict(zip(one.ask.candidates or (), likely[place], strict=True))
         rows.append(row)
     return rows
+
+
+def _row(subject: Subject, one: Asked, pictures: Sequence[bytes], answer: str) -> dict[str, Any]:
+    """What the journal says of an item."""
+    shown = prompt_text(one.prompt, subject.tokenizer, subject.prompts.tokens_per_image)
+    digest = hashlib.sha256(shown.encode())
+    for data in pictures:
+        digest.update(hashlib.sha256(data).digest())
+    return {
+        "id": one.ask.id,
+        "prompt": shown,
+        "prompt_sha256": digest.hexdigest(),
+        "answer": answer,
+        "shots": list(one.ask.shots),
+    }
+
+
+def _read(source: Source, one: Asked, key: bytes) -> bytes:
+    try:
+        return one.ask.pictures[key].read()
+    except ConfigError as error:
+        raise ConfigError(
+            f"evaluation.tasks.{source.name}: item {one.ask.id!r}: {error}"
+        ) from error
 
 
 def _generated(
@@ -234,9 +269,9 @@ def _features(
             "evaluation.tasks: a text-only model cannot be asked about pictures:"
             " expected modality=text"
         )
-    features = subject.features(list(read.values()))
-    features = features.to(subject.model.device, subject.dtype)
-    place = {key: index for index, key in enumerate(read)}
+    distinct = {data: index for index, data in enumerate(dict.fromkeys(read.values()))}
+    features = subject.features(list(distinct)).to(subject.model.device, subject.dtype)
+    place = {key: distinct[data] for key, data in read.items()}
     return [
         features[[place[key] for key in one.prompt.images]] if one.prompt.images else None
         for one in asked

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from vilax.evaluation.asking import mean_figures
 from vilax.evaluation.judge.plan import Plan
 from vilax.evaluation.judge.protocols import FAULTS, RULES
 from vilax.evaluation.judge.scoring import PRIMARY, Scored, figures
@@ -106,9 +107,6 @@ def _figures(
 def _mean(seeds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if len(seeds) == 1:
         return dict(seeds[0])
-    # Its module brings torch along, which one seed, the common case, can do without.
-    from vilax.evaluation.results import mean_figures
-
     return mean_figures(seeds)
 
 

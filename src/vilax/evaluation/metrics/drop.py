@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vilax.config.errors import ConfigError
+
 PUNCTUATION = frozenset(string.punctuation)
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 
@@ -42,7 +44,7 @@ def drop(
         validated_answers: more of them, each as good as the first.
 
     Raises:
-        KeyError: an answer has none of the three.
+        ConfigError: an answer has none of the three.
     """
     exact = f1 = 0.0
     for one in (answer, *(validated_answers or ())):
@@ -60,7 +62,10 @@ def drop_spans(answer: Mapping[str, Any]) -> tuple[str, ...]:
         return (str(answer["number"]),)
     if answer.get("spans"):
         return tuple(answer["spans"])
-    date = answer["date"]
+    date = answer.get("date")
+    if not date:
+        found = ", ".join(map(repr, answer)) or "nothing"
+        raise ConfigError(f"drop: an answer has no number, spans or date: its fields are {found}")
     return (f"{date['day']} {date['month']} {date['year']}",)
 
 
@@ -73,23 +78,26 @@ def _metrics(prediction: str | Sequence[str], gold: Sequence[str]) -> tuple[floa
     scores = [
         [_overlap(bag, one) if _numbers_fit(one, bag) else 0.0 for bag in bags] for one in golds
     ]
-    mean = _best_sum(scores) / max(len(bags), len(golds))
     # Halves go to the even neighbour of the scaled value, as numpy rounds.
-    return exact, round(mean * 100) / 100
+    return exact, round(_best_mean(scores) * 100) / 100
 
 
-def _best_sum(scores: Sequence[Sequence[float]]) -> float:
-    """Largest sum over one-to-one alignments of golds (rows) and predictions (columns)."""
-    if len(scores) == 1:
-        return max(scores[0], default=0.0)
-    if not scores[0]:
-        return 0.0
+def _best_mean(scores: Sequence[Sequence[float]]) -> float:
+    """Best one-to-one alignment of golds (rows) and predictions (columns), over the more of both.
+
+    The best score of each gold stands in its place among zeros, as in the reference: numpy adds in
+    blocks, and another order moves halves to the other side of the rounding.
+    """
+    spans = max(len(scores), len(scores[0]))
+    if len(scores) == 1 or not scores[0]:
+        return max(scores[0], default=0.0) / spans
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
-    table = np.array(scores)
+    table, best = np.array(scores), np.zeros(spans)
     rows, columns = linear_sum_assignment(-table)
-    return float(table[rows, columns].sum())
+    best[rows] = table[rows, columns]
+    return float(best.mean())
 
 
 def _overlap(bag: Bag, gold: Bag) -> float:

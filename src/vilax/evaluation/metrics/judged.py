@@ -1,11 +1,15 @@
 """Figures from a judge's scores: MM-Vet, LLaVA-Bench, video QA (protocols.md 9, 12.2)."""
 
 import ast
+import math
+import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import pstdev
+from functools import reduce
 from typing import Any, NamedTuple
+
+from vilax.config.errors import ConfigError
 
 CAPABILITIES = ("rec", "ocr", "know", "gen", "spat", "math")
 
@@ -39,7 +43,9 @@ class MmVet:
 def mm_vet(items: Sequence[MmVetItem | Mapping[str, Any]], decimals: int | None = 1) -> MmVet:
     """MM-Vet's figures, as yuweihao/MM-Vet's evaluator exports them.
 
-    The evaluator names a set of capabilities in no fixed order; here the order is fixed.
+    The evaluator names a set of capabilities in no fixed order; here the order is fixed. numpy
+    averages, as there: another order of addition moves halves to the other side of the rounding.
+    Without items or runs all is 0.
 
     Args:
         items: with ``id``, ``capabilities`` and ``scores`` (as many runs for each), as tuples or
@@ -47,11 +53,17 @@ def mm_vet(items: Sequence[MmVetItem | Mapping[str, Any]], decimals: int | None 
         decimals: what figures are rounded to; None: not at all.
 
     Raises:
-        ValueError: items have other numbers of runs.
+        ConfigError: items have other numbers of runs.
     """
+    import numpy as np
+
     rows = [_mm_vet_item(item) for item in items]
-    if len({len(row.scores) for row in rows}) > 1:
-        raise ValueError("mm_vet: expected as many runs for each item")
+    for row in rows:
+        if len(row.scores) != len(rows[0].scores):
+            raise ConfigError(
+                f"mm_vet: {row.id} has {len(row.scores)} runs and {rows[0].id} has"
+                f" {len(rows[0].scores)}: expected as many for each item"
+            )
     capability: dict[str, list[MmVetItem]] = {}
     integration: dict[str, list[MmVetItem]] = {}
     for row in rows:
@@ -59,17 +71,20 @@ def mm_vet(items: Sequence[MmVetItem | Mapping[str, Any]], decimals: int | None 
         for one in needed:
             capability.setdefault(one, []).append(row)
         integration.setdefault("_".join(needed), []).append(row)
+
+    def shown(value: np.float64) -> float:
+        return float(value if decimals is None else np.round(value, decimals))
+
+    def mean(some: Sequence[MmVetItem]) -> float:
+        runs = _runs(some)
+        return shown(np.mean(runs)) if runs else 0.0
+
     totals = _runs(rows)
-
-    def shown(value: float) -> float:
-        # Halves go to the even neighbour of the scaled value, as numpy rounds.
-        return value if decimals is None else round(value * 10**decimals) / 10**decimals
-
     return MmVet(
-        shown(_mean(totals)) if totals else 0.0,
-        shown(pstdev(totals)) if totals else 0.0,
-        {name: shown(_mean(_runs(some))) for name, some in capability.items()},
-        {name: shown(_mean(_runs(some))) for name, some in integration.items()},
+        mean(rows),
+        shown(np.std(totals)) if totals else 0.0,
+        {name: mean(some) for name, some in capability.items()},
+        {name: mean(some) for name, some in integration.items()},
     )
 
 
@@ -84,19 +99,22 @@ def _place(name: str) -> tuple[int, str]:
     return known, name
 
 
-def _mean(values: Sequence[float]) -> float:
-    """Sum over number, added in order as numpy does: an exact sum could round another way."""
-    return sum(values) / len(values)
+def _sum(values: Iterable[float]) -> float:
+    """Added one by one, as the references do; ``sum`` compensates from Python 3.12 on."""
+    return reduce(operator.add, values, 0.0)
 
 
 def _runs(rows: Sequence[MmVetItem]) -> list[float]:
     """Each run's mean over items, in percent."""
     runs = len(rows[0].scores) if rows else 0
-    return [sum(row.scores[run] for row in rows) / len(rows) * 100 for run in range(runs)]
+    return [_sum(row.scores[run] for row in rows) / len(rows) * 100 for run in range(runs)]
 
 
 def parse_mm_vet_reply(text: str) -> float | None:
-    """The score of a judge's reply, its first word; None where that is no number in 0..1."""
+    """The score of a judge's reply, its first word; None where that is no number in 0..1.
+
+    The evaluator lets ``nan`` pass, which makes every mean nan; here it is no number.
+    """
     try:
         score = float(text.split(" ")[0].strip())
     except ValueError:
@@ -131,9 +149,10 @@ def llava_bench(items: Sequence[tuple[str, float, float]]) -> LlavaBench:
             review.
     """
     groups: dict[str, list[tuple[float, float]]] = {}
+    every: list[tuple[float, float]] = []
     for category, reference, model in items:
         groups.setdefault(category, []).append((reference, model))
-    every = [pair for group in groups.values() for pair in group]
+        every.append((reference, model))
     kept = [pair for pair in every if pair != (-1, -1)]
     return LlavaBench(
         _ratio(every),
@@ -146,7 +165,7 @@ def llava_bench(items: Sequence[tuple[str, float, float]]) -> LlavaBench:
 def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
     if not pairs:
         return 0.0
-    reference, model = (round(_mean(one), 3) for one in zip(*pairs, strict=True))
+    reference, model = (round(_sum(one) / len(pairs), 3) for one in zip(*pairs, strict=True))
     return round(model / reference * 100, 1) if reference else 0.0
 
 
@@ -203,7 +222,7 @@ def video_qa(items: Sequence[tuple[str, float] | None]) -> VideoQa:
     scores = [int(item[1]) for item in items if item is not None]
     return VideoQa(
         100 * yes / (yes + no) if yes + no else 0.0,
-        _mean(scores) if scores else 0.0,
+        sum(scores) / len(scores) if scores else 0.0,
         neither,
         len(items) - len(scores),
     )
@@ -212,13 +231,17 @@ def video_qa(items: Sequence[tuple[str, float] | None]) -> VideoQa:
 def parse_video_qa_reply(text: str) -> tuple[str, float] | None:
     """Verdict and score of a judge's reply: the first ``{...}`` in it, read as a Python literal.
 
-    None where there is none, or its ``pred`` is no text or its ``score`` no number.
+    None where there is none, or its ``pred`` is no text or its ``score`` no finite number: the
+    reference stops at these after the last reply.
     """
     found = re.search(r"\{.*?\}", text, re.DOTALL)
     if found is None:
         return None
     try:
         value = ast.literal_eval(found[0])
-        return str(value["pred"]), float(value["score"])
-    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
+        verdict, score = value["pred"], float(value["score"])
+    except (ValueError, SyntaxError, TypeError, KeyError, OverflowError):
         return None
+    except (MemoryError, RecursionError):  # literal_eval's answer to deep nesting
+        return None
+    return (verdict, score) if isinstance(verdict, str) and math.isfinite(score) else None

@@ -41,8 +41,8 @@ def gqa(items: Sequence[Mapping[str, Any]], style: GqaStyle = "llava") -> Gqa:
     Args:
         items: with ``prediction``, ``answer``, ``structural``, ``semantic``.
         style: ``llava``: full stops at the end deleted, lower case, nothing else, so a space at
-            either end or an article is wrong. ``lmms``: case and ASCII punctuation do not count, on
-            either side.
+            either end or an article is wrong. ``lmms``: white space at the prediction's ends, case
+            and ASCII punctuation do not count; an article does.
 
     Raises:
         ConfigError: no such style.
@@ -71,7 +71,8 @@ def gqa(items: Sequence[Mapping[str, Any]], style: GqaStyle = "llava") -> Gqa:
 def _gqa_right(prediction: str, answer: str, style: str) -> bool:
     if style == "llava":
         return prediction.rstrip(".").lower() == answer
-    return _bare(prediction) == _bare(answer)
+    # The harness strips predictions, not answers, and before punctuation goes: `yes !` is wrong.
+    return _bare(prediction.strip()) == _bare(answer)
 
 
 def _bare(text: str) -> str:
@@ -119,7 +120,9 @@ class Mmlu:
     Attributes:
         micro: over questions.
         macro: plain mean over subjects.
-        groups: STEM, humanities, social sciences, other to accuracy over their questions.
+        groups: STEM, humanities, social sciences, other to accuracy over their questions, as
+            hendrycks/test groups the 57 subjects (lm-eval counts anatomy to STEM); ``unlisted``
+            holds subjects that are none of these.
         subjects: subject to accuracy.
     """
 
@@ -140,7 +143,7 @@ def mmlu(items: Sequence[Mapping[str, Any]]) -> Mmlu:
     for item in items:
         subject, is_right = str(item["subject"]), bool(item["correct"])
         subjects.setdefault(subject, []).append(is_right)
-        groups.setdefault(GROUP_OF.get(subject, "other"), []).append(is_right)
+        groups.setdefault(GROUP_OF.get(subject, "unlisted"), []).append(is_right)
     each = {name: _percent(some) for name, some in sorted(subjects.items())}
     return Mmlu(
         _percent([bool(item["correct"]) for item in items]),

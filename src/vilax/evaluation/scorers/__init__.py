@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from vilax.config.errors import unknown
+from vilax.config.errors import ConfigError, unknown
 from vilax.config.schema.benchmark import BenchmarkTask
 from vilax.evaluation.asking import Scored
 from vilax.evaluation.question import Question
@@ -84,6 +84,22 @@ def score(
     found = rule.score(questions, answers, task.styles or rule.styles[:1])
     tables = {key: _by(key, questions, found.values) for key in task.by}
     return found if not tables else found.with_figures({"by": tables})
+
+
+def check_scoring(name: str, task: BenchmarkTask, questions: Sequence[Question]) -> None:
+    """Score one unit of unanswered questions, so that no mistake waits until all are answered.
+
+    Raises:
+        ConfigError: the metric has no such style, or needs a fact that the task does not keep.
+    """
+    first = [question for question in questions if question.unit == questions[0].unit]
+    try:
+        score(name, task, first, [""] * len(first))
+    except KeyError as error:
+        raise ConfigError(
+            f"evaluation.tasks.{name}.facts: metric {task.metric} needs {error}; there are:"
+            f" {', '.join(sorted(first[0].facts)) or 'none'}"
+        ) from error
 
 
 def _by(
