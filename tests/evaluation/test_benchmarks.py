@@ -1,6 +1,7 @@
 """Every task of ``conf/task``, from its published files to predictions, results and submission."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,11 @@ def subject() -> Subject:
     return random_subject(context=4096)
 
 
+composed = cache(compose_task)
+
+
 def load(name: str, **changes: Any) -> BenchmarkTask:
-    return validate(BenchmarkTask, compose_task(name)[1] | changes)
+    return validate(BenchmarkTask, composed(name)[1] | changes)
 
 
 def ask(subject: Subject, name: str, task: BenchmarkTask, root: Path) -> tuple[dict, list[dict]]:

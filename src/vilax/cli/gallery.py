@@ -17,7 +17,8 @@ def main(argv: Sequence[str]) -> int:
     """Ask every model every prompt; prints the page's path."""
     words = _parser().parse_args(list(argv))
     path = _file(words.prompts, Path(words.config_dir) if words.config_dir else None)
-    gallery = validate(Gallery, load_yaml(path))
+    content = load_yaml(path) | ({"template": words.template} if words.template else {})
+    gallery = validate(Gallery, content)
     from vilax.ablation.subject import find_result, open_subject
     from vilax.evaluation.gallery.page import gallery_page
     from vilax.evaluation.gallery.scenes import answer_scenes, open_gallery
@@ -61,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--prompts", default="paper", metavar="NAME", help="a name below, or a YAML file"
+    )
+    parser.add_argument(
+        "--template", metavar="NAME", help="how turns become text, as the models learned it: qa, ..."
     )
     parser.add_argument("--to", metavar="DIR", help="folder of the page (outputs/gallery)")
     parser.add_argument("--config-dir", metavar="DIR", help="your own folder in the shape of conf/")

@@ -127,6 +127,12 @@ class BenchmarkSource:
                 before = ""
             segments.extend(Image(picture.key) for picture in question.pictures)
             return before + rendered
+        unnamed = [n for n in range(len(question.pictures)) if n not in order]
+        if unnamed:
+            # Pictures that a question does not call by their numbers stand before it.
+            _put(segments, before, role)
+            before = ""
+            segments.extend(Image(question.pictures[place].key) for place in unnamed)
         texts = PICTURE_MARK.split(rendered)[::2]
         text = before + texts[0]
         for place, following in zip(order, texts[1:], strict=True):
@@ -193,7 +199,11 @@ class BenchmarkSource:
 
 
 def _places(rendered: str, question: Question, where: str) -> list[int]:
-    """Which picture stands at each mark of a rendered prompt."""
+    """Which picture stands at each mark of a rendered prompt.
+
+    Raises:
+        ConfigError: a mark has no picture, or marks without numbers leave a picture out.
+    """
     places: list[int] = []
     following = 0
     for number in PICTURE_MARK.findall(rendered):
@@ -205,7 +215,8 @@ def _places(rendered: str, question: Question, where: str) -> list[int]:
                 f" prompt asks for picture {place + 1}"
             )
         places.append(place)
-    if places and set(places) != set(range(len(question.pictures))):
+    numbered = any(PICTURE_MARK.findall(rendered))
+    if places and not numbered and len(places) != len(question.pictures):
         raise ConfigError(
             f"{where}: question {question.id!r} has {len(question.pictures)} pictures, its prompt"
             f" shows {len(set(places))}"

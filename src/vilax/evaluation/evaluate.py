@@ -1,10 +1,12 @@
 """One evaluation from opened tasks to written results."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from rich.console import Console
 
 from vilax.config.schema.evaluation import Evaluation
 from vilax.evaluation.journal import Journal
@@ -56,7 +58,8 @@ def evaluate(
             context.
     """
     seeds = settings.shot_seeds or (seed,)
-    sources = open_tasks(settings, tasks, data, seed, picture_similarity(subject))
+    with _reading(visible and peers.rank == 0):
+        sources = open_tasks(settings, tasks, data, seed, picture_similarity(subject))
     with ExitStack() as stack:
         if work is None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -69,3 +72,8 @@ def evaluate(
     report = write_results(sources, settings, seeds, answers, folder, stage)
     write_submissions(sources, answers, folder)
     return report
+
+
+def _reading(visible: bool) -> AbstractContextManager[object]:
+    """A sign that annotation files, and videos with their frames, are being read."""
+    return Console(stderr=True).status("reading benchmarks") if visible else nullcontext()
