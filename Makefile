@@ -36,7 +36,7 @@ setup: ## Make .venv with the locked versions; nothing to do when it is up to da
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("vilax needs Python 3.11 or newer, and $(PYTHON) is %d.%d: try make setup PYTHON=python3.11" % v[:2])'
 	@set -e -o pipefail; \
 	base=$$($(PYTHON) -c 'import os, sys; print(sys.version.split()[0], os.path.realpath(sys.base_prefix), os.getcwd())'); \
-	lock=$$($(PYTHON) -c 'import hashlib; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in ("pyproject.toml", "requirements.lock"))).hexdigest())'); \
+	lock=$$($(PYTHON) -c 'import hashlib; print(hashlib.sha256(b"".join(open(f, "rb").read() for f in ("pyproject.toml", "requirements.lock", "requirements-no-deps.lock"))).hexdigest())'); \
 	stamp=$(VENV)/setup-stamp; \
 	if [ "$$(cat $$stamp 2>/dev/null)" = "$$base $$lock" ]; then exit 0; fi; \
 	case "$$(cat $$stamp 2>/dev/null)" in "$$base "*) ;; *) \
@@ -45,6 +45,8 @@ setup: ## Make .venv with the locked versions; nothing to do when it is up to da
 	esac; \
 	rm -f $$stamp; \
 	$(PIP) -r requirements.lock 2>&1 | sed -n -E 's/^ *(Downloading) ([^ ]*\/)?([^ /]+) \(([0-9.]+ [MG]B)\).*/setup: fetching \3, \4/p; s/^Installing collected.*/setup: installing/p; /^ERROR/p' || \
+	  { echo "setup: pip failed; $(VENV)/setup.log has all it said" >&2; exit 1; }; \
+	$(PIP) --no-deps -r requirements-no-deps.lock >/dev/null 2>&1 || \
 	  { echo "setup: pip failed; $(VENV)/setup.log has all it said" >&2; exit 1; }; \
 	$(PIP) --no-deps --no-build-isolation -e . >/dev/null; \
 	echo "$$base $$lock" > $$stamp.new; mv $$stamp.new $$stamp; \

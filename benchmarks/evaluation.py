@@ -195,18 +195,19 @@ def product_rate() -> float:
 def measure(sides: dict[str, Side], asked: Questions, batch: int, repeats: int) -> dict[str, Any]:
     """Items a second of each side, and whether answers are the same.
 
-    Sides take turns at every batch of items, so that other work of the machine meets all alike.
+    Sides take turns at every batch, so that other work of the machine meets all alike. The items of
+    a batch are of like length, for all sides.
     """
     rates: dict[str, list[float]] = {name: [] for name in sides}
     answers: dict[str, list[list[int]]] = {}
     products: list[float] = []
-    blocks = [slice(start, start + batch) for start in range(0, len(asked.prompts), batch)]
+    plan = plan_batches(asked.prompts, asked.pictures, asked.groups, batch)
+    blocks = [part_of(asked, part.indices) for part in plan]
     for side in sides.values():
-        side(part_of(asked, slice(0, 4)))
+        side(part_of(asked, range(4)))
     for _ in range(repeats):
         answers = {name: [] for name in sides}
-        for block in blocks:
-            some = part_of(asked, block)
+        for some in blocks:
             products.append(product_rate())
             for name, side in sides.items():
                 began = time.perf_counter()
@@ -234,9 +235,9 @@ def measure(sides: dict[str, Side], asked: Questions, batch: int, repeats: int) 
     }
 
 
-def part_of(asked: Questions, block: slice) -> Questions:
+def part_of(asked: Questions, indices: Sequence[int]) -> Questions:
     """Some of the questions."""
-    return Questions(*(values[block] for values in vars(asked).values()))
+    return Questions(*([values[at] for at in indices] for values in vars(asked).values()))
 
 
 def run(items: int, batch: int, repeats: int) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "--prompts", default="paper", metavar="NAME", help="a name below, or a YAML file"
     )
     parser.add_argument(
-        "--template", metavar="NAME", help="how turns become text, as the models learned it: qa, ..."
+        "--template", metavar="NAME", help="how turns become text, as the models learned it"
     )
     parser.add_argument("--to", metavar="DIR", help="folder of the page (outputs/gallery)")
     parser.add_argument("--config-dir", metavar="DIR", help="your own folder in the shape of conf/")

@@ -1,11 +1,11 @@
 """``vilax`` as a model of lm-eval: ``model=`` names a result. Importing this registers it."""
 
-from typing import Any, cast
+from typing import Any
 
 from lm_eval.api.registry import register_model
 
 from vilax.ablation.subject import open_subject
-from vilax.config.schema.data import Template
+from vilax.cli.harness_plugin import named
 from vilax.evaluation.harness.lm_eval import VilaxLM
 
 
@@ -20,15 +20,10 @@ class Vilax(VilaxLM):
         ignored: what lm-eval hands to every model.
 
     Raises:
-        ConfigError: there is no such result.
+        ConfigError: there is no such result, or several processes were started.
     """
 
     def __init__(
-        self,
-        model: str,
-        template: str = "raw",
-        batch_size: int | str | None = None,
-        **ignored: Any,
+        self, model: str, template: str = "raw", batch_size: int | None = None, **ignored: Any
     ) -> None:
-        # Digits of an identity may be read as a number.
-        super().__init__(open_subject(str(model)), cast(Template, template), int(batch_size or 16))
+        super().__init__(open_subject(named(model)), template, int(batch_size or 16))

@@ -1,12 +1,9 @@
 """``vilax`` as lmms-eval's own command makes it: ``model=`` names a result."""
 
-import os
-from typing import Any, cast
+from typing import Any
 
 from vilax.ablation.subject import open_subject
-from vilax.config.errors import ConfigError
-from vilax.config.schema.data import Template
-from vilax.config.schema.video import FrameSampling
+from vilax.cli.harness_plugin import named
 from vilax.evaluation.harness.lmms_eval import VilaxLmms
 
 
@@ -29,12 +26,7 @@ class Vilax(VilaxLmms):
         model: str,
         template: str = "vicuna_v1",
         frames: int = 8,
-        batch_size: int | str | None = None,
+        batch_size: int = 16,
         **ignored: Any,
     ) -> None:
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            raise ConfigError("vilax runs in one process under lmms-eval: expected no launcher")
-        sampling = FrameSampling(count=int(frames), rate=None, most=256)
-        size = int(batch_size or 16)
-        # Digits of an identity may be read as a number.
-        super().__init__(open_subject(str(model)), cast(Template, template), size, sampling)
+        super().__init__(open_subject(named(model)), template, int(batch_size), frames)

@@ -72,7 +72,7 @@ def mm_vet(items: Sequence[MmVetItem | Mapping[str, Any]], decimals: int | None 
             capability.setdefault(one, []).append(row)
         integration.setdefault("_".join(needed), []).append(row)
 
-    def shown(value: np.float64) -> float:
+    def shown(value: np.floating[Any]) -> float:
         return float(value if decimals is None else np.round(value, decimals))
 
     def mean(some: Sequence[MmVetItem]) -> float:

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from vilax.config.errors import unknown
 from vilax.evaluation.metrics.option_letter import option_letter
+
+Style = Literal["vlmevalkit", "mmbench"]
 
 ROTATION = 1_000_000
 """Rotations of one question have the same index modulo this; the one below it is the main row."""
@@ -29,14 +32,13 @@ class MmBench:
     unanswered: int
 
 
-def mmbench_circular(
-    rows: Sequence[Mapping[str, Any]], style: Literal["vlmevalkit", "mmbench"] = "vlmevalkit"
-) -> MmBench:
+def mmbench_circular(rows: Sequence[Mapping[str, Any]], style: Style = "vlmevalkit") -> MmBench:
     """Score rows without a judge: a question counts if every rotation of its options is right.
 
     Categories are those of the main row. A question whose main row is absent is not counted, as in
     the reference. A row whose letter the rule does not find is wrong: under the reference's policy
-    ``exact_matching``, where a judge would otherwise be asked, so this is a lower bound.
+    ``exact_matching``, where a judge would otherwise be asked, so this is a lower bound. Categories
+    keep their names; the reference's tables abbreviate six of them (``coarse_perception``: CP).
 
     Args:
         rows: with ``index`` (int), ``category``, ``l2_category``, ``options`` (letter to text;
@@ -47,19 +49,27 @@ def mmbench_circular(
         Shares; 0 without questions.
 
     Raises:
-        KeyError: a row lacks a field.
+        ConfigError: no such style.
+        KeyError: a row lacks a field; a note names the row.
     """
+    if style not in get_args(Style):
+        raise unknown("style of mmbench_circular", style, get_args(Style))
     right: dict[int, bool] = {}
-    mains: dict[int, Mapping[str, Any]] = {}
+    mains: dict[int, Mapping[str, str]] = {}
     unanswered = 0
-    for row in rows:
-        index = int(row["index"])
-        letter = option_letter(str(row["response"]), _choices(row["options"]), style)
+    for number, row in enumerate(rows):
+        try:
+            index, answer = int(row["index"]), row["answer"]
+            letter = option_letter(str(row["response"]), _choices(row["options"]), style)
+            names = {name: str(row[name]) for name in ("category", "l2_category")}
+        except KeyError as error:
+            error.add_note(f"row {number} of mmbench_circular, counted from 0")
+            raise
         unanswered += letter is None
         question = index % ROTATION
-        right[question] = right.get(question, True) and letter == row["answer"]
+        right[question] = right.get(question, True) and letter == answer
         if index < ROTATION:
-            mains[index] = row
+            mains[index] = names
     questions = {question: right[question] for question in mains}
     return MmBench(
         _mean(list(questions.values())),
@@ -80,11 +90,11 @@ def _choices(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _by(
-    key: str, mains: Mapping[int, Mapping[str, Any]], right: Mapping[int, bool]
+    key: str, mains: Mapping[int, Mapping[str, str]], right: Mapping[int, bool]
 ) -> dict[str, float]:
     groups: dict[str, list[bool]] = {}
-    for question, row in mains.items():
-        groups.setdefault(str(row[key]), []).append(right[question])
+    for question, names in mains.items():
+        groups.setdefault(names[key], []).append(right[question])
     return {name: _mean(some) for name, some in sorted(groups.items())}
 
 

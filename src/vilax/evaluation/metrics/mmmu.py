@@ -75,25 +75,20 @@ def mmmu(items: Sequence[Mapping[str, Any]]) -> Mmmu:
             list), ``response``.
 
     Raises:
-        KeyError: an item lacks a field.
+        KeyError: an item lacks a field; a note names the item.
     """
     right: list[bool] = []
     guesses: list[bool] = []
     subjects: dict[str, list[bool]] = {}
-    for item in items:
-        golds = item["answer"] if isinstance(item["answer"], list | tuple) else [item["answer"]]
-        is_guess = False
-        if item["question_type"] == "multiple-choice":
-            letter = option_letter(str(item["response"]), item["options"], "mmmu")
-            if letter is None and item["options"]:
-                is_guess = True
-                letter = Random(f"mmmu {item['id']}").choice(list(item["options"]))
-            one = letter in golds
-        else:
-            one = mmmu_open_correct(str(item["response"]), [str(gold) for gold in golds])
+    for number, item in enumerate(items):
+        try:
+            one, is_guess = _score(item)
+            subject = "_".join(str(item["id"]).split("_")[1:-1])
+        except KeyError as error:
+            error.add_note(f"item {number} of mmmu, counted from 0")
+            raise
         right.append(one)
         guesses.append(is_guess)
-        subject = "_".join(str(item["id"]).split("_")[1:-1])
         subjects.setdefault(subject, []).append(one)
     strict = [one and not guess for one, guess in zip(right, guesses, strict=True)]
     domains = {
@@ -108,6 +103,17 @@ def mmmu(items: Sequence[Mapping[str, Any]]) -> Mmmu:
         sum(guesses),
         right,
     )
+
+
+def _score(item: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether an item is right, and whether its letter was guessed."""
+    golds = item["answer"] if isinstance(item["answer"], list | tuple) else [item["answer"]]
+    if item["question_type"] != "multiple-choice":
+        return mmmu_open_correct(str(item["response"]), [str(gold) for gold in golds]), False
+    letter = option_letter(str(item["response"]), item["options"], "mmmu")
+    if letter is not None or not item["options"]:
+        return letter in golds, False
+    return Random(f"mmmu {item['id']}").choice(list(item["options"])) in golds, True
 
 
 def mmmu_open_correct(response: str, golds: Sequence[str]) -> bool:
@@ -125,7 +131,8 @@ def mmmu_open_correct(response: str, golds: Sequence[str]) -> bool:
 
 def mmmu_open_candidates(response: str) -> list[Value]:
     """What a response may mean: texts behind key words, and all numbers in them
-    (``parse_open_response``); numbers to two decimals, texts in lower case."""
+    (``parse_open_response``); numbers to two decimals, texts in lower case. Its pattern for plain
+    numbers also finds what stands behind a comma, so ``1,000`` means 0 too."""
     parts = _key_parts(response)
     every = [
         *parts,

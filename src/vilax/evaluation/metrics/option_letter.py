@@ -67,9 +67,10 @@ def option_letter(response: str, options: Options, style: Style) -> str | None:
             character. A letter beyond the choices is none.
             ``lmms_seedbench``: lmms-eval's SEED-Bench, the first character in any case.
             ``vlmevalkit``: VLMEvalKit's ``can_infer``. A refusal gives ``Z``. With exactly one
-            option's letter as a word, it must be among the last four words; then ``answer is X``;
-            then the one option whose text occurs, unless the response is more than twice as long as
-            all options together.
+            option's letter as a word, it must be among the last four words; then ``answer is X``
+            in any case and with anything behind it, so ``answer is clearly`` is C (the pattern of
+            its pull request 1552 of May 2026); then the one option whose text occurs, unless the
+            response is more than twice as long as all options together.
             ``mmbench``: MMBench's first rule, which lmms-eval still has. The letter A among more
             than three words may be an article, and is looked for in a dressing alone.
             ``mmmu``: MMMU's ``parse_multi_choice_response``; where it would guess, None.

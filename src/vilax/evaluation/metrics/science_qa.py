@@ -35,19 +35,22 @@ def science_qa(items: Sequence[Mapping[str, Any]]) -> ScienceQa:
             tells pictures by the prompt that comes with a response).
 
     Raises:
-        KeyError: an item lacks a field.
+        KeyError: an item lacks a field; a note names the item.
     """
     right: list[bool] = []
     shown: list[bool] = []
     unparsed = 0
-    for item in items:
-        letters = LETTERS[: len(item["choices"])]
-        options = dict(zip(letters, map(str, item["choices"]), strict=False))
-        response = item["response"]
+    for number, item in enumerate(items):
+        try:
+            response, answer, has_image = item["response"], int(item["answer"]), item["has_image"]
+            options = dict(zip(LETTERS, map(str, item["choices"]), strict=False))
+        except KeyError as error:
+            error.add_note(f"item {number} of science_qa, counted from 0")
+            raise
         letter = None if response is None else option_letter(response, options, "llava_scienceqa")
         unparsed += letter is None
-        right.append(letter is not None and LETTERS.index(letter) == int(item["answer"]))
-        if item["has_image"] and response is not None:
+        right.append(letter is not None and LETTERS.index(letter) == answer)
+        if has_image and response is not None:
             shown.append(right[-1])
     return ScienceQa(_percent(right), _percent(shown), right, unparsed)
 

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from vilax.config.errors import unknown
+
+Style = Literal["llava", "lmms"]
 
 
 @dataclass(frozen=True)
@@ -24,10 +28,11 @@ class SeedBench:
     per_item: Sequence[bool]
 
 
-def seed_bench(
-    items: Sequence[Mapping[str, Any]], style: Literal["llava", "lmms"] = "llava"
-) -> SeedBench:
+def seed_bench(items: Sequence[Mapping[str, Any]], style: Style = "llava") -> SeedBench:
     """Score responses.
+
+    Percent, as LLaVA's script prints; lmms-eval gives shares. That script ends in a KeyError where
+    a type has no hit at all; here the type's accuracy is 0.
 
     Args:
         items: with ``question_type_id``, ``data_type`` (image or video), ``answer`` (letter) and
@@ -37,14 +42,23 @@ def seed_bench(
             (lmms-eval; ``Apple`` is A).
 
     Raises:
-        KeyError: an item lacks a field.
+        ConfigError: no such style.
+        KeyError: an item lacks a field; a note names the item.
     """
-    right = [_is_right(item["response"], str(item["answer"]), style) for item in items]
+    if style not in get_args(Style):
+        raise unknown("style of seed_bench", style, get_args(Style))
+    right: list[bool] = []
     types: dict[Any, list[bool]] = {}
     kinds: dict[str, list[bool]] = {"image": [], "video": []}
-    for item, one in zip(items, right, strict=True):
-        types.setdefault(item["question_type_id"], []).append(one)
-        kinds.setdefault(str(item["data_type"]), []).append(one)
+    for number, item in enumerate(items):
+        try:
+            one = _is_right(item["response"], str(item["answer"]), style)
+            types.setdefault(item["question_type_id"], []).append(one)
+            kinds.setdefault(str(item["data_type"]), []).append(one)
+        except KeyError as error:
+            error.add_note(f"item {number} of seed_bench, counted from 0")
+            raise
+        right.append(one)
     return SeedBench(
         {name: _percent(types[name]) for name in sorted(types, key=str)},
         _percent(kinds["image"]),

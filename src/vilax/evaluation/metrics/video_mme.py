@@ -42,30 +42,31 @@ class VideoMme(Accuracy):
 def video_mme(videos: Sequence[Mapping[str, Any]]) -> VideoMme:
     """Score responses by the official tool's rule (style ``videomme`` of ``option_letter``).
 
-    The tool leaves out videos marked ``missing``; so does this.
+    Videos marked ``missing`` are left out, as with the tool's ``--skip_missing``; without that flag
+    it insists on 300 videos of each duration, which is not asked for here. A group of which nothing
+    is answered has accuracy 0.
 
     Args:
         videos: with ``duration``, ``domain``, ``sub_category``, ``questions`` (each with
             ``task_type``, ``answer``, ``response``) and perhaps ``missing``.
 
     Raises:
-        KeyError: a video or question lacks a field.
+        KeyError: a video or question lacks a field; a note names the video.
     """
     answered = _Counts()
     every = _Counts()
     unanswered = 0
-    for video in videos:
+    for number, video in enumerate(videos):
         if video.get("missing"):
             continue
-        for question in video["questions"]:
-            names = {
-                "duration": str(video["duration"]),
-                "domain": str(video["domain"]),
-                "sub_category": str(video["sub_category"]),
-                "task_type": str(question["task_type"]),
-            }
-            letter = option_letter(str(question["response"] or ""), {}, "videomme")
-            is_right = letter is not None and letter == question["answer"]
+        try:
+            asked = [_read(video, question) for question in video["questions"]]
+        except KeyError as error:
+            error.add_note(f"video {number} of video_mme, counted from 0")
+            raise
+        for names, answer, response in asked:
+            letter = option_letter(response, {}, "videomme")
+            is_right = letter == answer
             every.add(names, is_right)
             if letter is None:
                 unanswered += 1
@@ -73,6 +74,13 @@ def video_mme(videos: Sequence[Mapping[str, Any]]) -> VideoMme:
             else:
                 answered.add(names, is_right)
     return VideoMme(**answered.figures(), strict=Accuracy(**every.figures()), unanswered=unanswered)
+
+
+def _read(video: Mapping[str, Any], question: Mapping[str, Any]) -> tuple[dict[str, str], str, str]:
+    """Names of the groups that a question belongs to, its answer, its response."""
+    names = {name: str(video[name]) for name in ("duration", "domain", "sub_category")}
+    names["task_type"] = str(question["task_type"])
+    return names, str(question["answer"]), str(question["response"] or "")
 
 
 class _Counts:
