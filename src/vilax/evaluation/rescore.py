@@ -75,6 +75,8 @@ def _under(table: Table, folder: str) -> Table:
 def read_predictions(path: Path, id_of: str | None, answer_of: str | None) -> dict[str, str]:
     """Predictions by id: JSON, JSON Lines, CSV, TSV or parquet; a mapping of ids to texts too.
 
+    Records that hold ``questions`` stand for these (Video-MME's layout).
+
     Args:
         path: the file.
         id_of: *expression* of the id over a record; None: the first of ``IDS`` that it has.
@@ -92,7 +94,9 @@ def read_predictions(path: Path, id_of: str | None, answer_of: str | None) -> di
     pick_answer = expressions.value("answer", answer_of) if answer_of else None
     table = Table(path=path.name, key="__key", value="__value")
     found: dict[str, str] = {}
-    for record in read_records(where, {"predictions": table}, path.parent):
+    records = read_records(where, {"predictions": table}, path.parent)
+    # Video-MME's result layout keeps the questions of a video together.
+    for record in (one for outer in records for one in _questions(outer)):
         if "__value" in record and pick_id is None and pick_answer is None:
             name, text = str(record["__key"]), str(record["__value"])
         else:
@@ -107,6 +111,11 @@ def read_predictions(path: Path, id_of: str | None, answer_of: str | None) -> di
             )
         found[name] = text
     return found
+
+
+def _questions(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    inner = record.get("questions")
+    return [{**record, **one} for one in inner] if isinstance(inner, list) else [record]
 
 
 def _first(record: Mapping[str, Any], names: Sequence[str], path: Path, option: str) -> Any:
