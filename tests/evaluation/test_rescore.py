@@ -36,7 +36,7 @@ def test_video_mmes_own_layout(tmp_path: Path) -> None:
             "video_id": f"{video:03d}", "duration": "short", "missing": False,
             "questions": [
                 {"question_id": f"{video:03d}-{n}", "response": f"The best answer is: {letter}"}
-                for n, letter in enumerate("ABD", 1)
+                for n, letter in enumerate(("A", "B", "D"), 1)
             ],
         }
         for video in (1, 2)
