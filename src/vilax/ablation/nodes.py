@@ -1,6 +1,5 @@
 """The nodes of a comparison's graph: prepare data, encode pictures, train a stage, evaluate it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from vilax.evaluation.identity import (
     folder_fingerprint,
 )
 from vilax.micro import corpora
-from vilax.training.recipe import run_recipe, stage_identity, stages_of
+from vilax.training.recipe import stage_identity, stages_of
 from vilax.training.sources import MICRO, corpus_config, corpus_path
 
 
@@ -206,9 +205,3 @@ def evaluate_entry(run: Run, stage: str, trained: Entry, visible: bool = False) 
         entry = claim.publish(meta)
     peers.wait()
     return entry
-
-
-def evaluate_recipe(run: Run) -> tuple[Sequence[Entry], Entry]:
-    """Train or reuse a recipe and evaluate its last stage."""
-    entries = run_recipe(run)
-    return entries, evaluate_stage(run, stages_of(run)[-1], visible=True)

@@ -41,10 +41,9 @@ def main(argv: Sequence[str]) -> int:
     request = parse(words)
     if request.help:
         print_help("evaluate", WHAT, request.config_dir)
-        for group in ("task",):
-            print(f"\n{group}=")
-            for name, line in choices(group, request.config_dir).items():
-                print(f"  {name:20} {line}")
+        print("\ntask=")
+        for name, line in choices("task", request.config_dir).items():
+            print(f"  {name:20} {line}")
         return 0
     named, request.overrides = _ours(request)
     if limit is not None:
@@ -112,7 +111,7 @@ def _evaluate_model(model: str, request: Request, tasks: str | None) -> None:
 
     if request.multirun:
         raise ConfigError("-m evaluates recipes: give each MODEL a call of its own")
-    allowed = ("evaluation", "trainer", "kernels", "store", "features")
+    allowed = ("evaluation", "trainer", "store")
     for word in request.overrides:
         if word.partition("=")[0].split(".")[0] not in allowed:
             raise ConfigError(
@@ -122,7 +121,7 @@ def _evaluate_model(model: str, request: Request, tasks: str | None) -> None:
     trained, stage, entry = find_result(model)
     scale = [f"scale={trained.scale}"] if trained.scale in choices("scale") else []
     composed = compose_run([*scale, *request.overrides], request.config_dir, _tasks(request, tasks))
-    settings = {name: getattr(composed, name) for name in ("evaluation", "trainer", "store")}
+    settings = {name: getattr(composed, name) for name in allowed}
     run = trained.model_copy(update=settings)
     if request.show:
         print(shown(run), end="")

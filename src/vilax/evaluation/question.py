@@ -1,7 +1,7 @@
 """Questions of a benchmark: what a record of its annotations becomes."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -217,6 +217,3 @@ def missing_files(name: str, task: BenchmarkTask, root: Path) -> str | None:
         f"{name} ({task.title}) needs files that are not there:{listed}\n"
         f"  from: {task.source}\n  licence: {task.licence}"
     )
-
-
-Rendered = Callable[[Mapping[str, Any]], str]

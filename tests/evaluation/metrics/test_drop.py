@@ -1,7 +1,10 @@
 """DROP's spans, numbers and bags (checked against the reference)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from vilax.config.errors import ConfigError
 from vilax.evaluation.metrics import drop
 
 EMPTY = {"day": "", "month": "", "year": ""}
@@ -43,3 +46,21 @@ def test_the_best_of_several_golds() -> None:
     found = drop("7", number("5"), [number("6"), number("7")])
     assert found.exact_match == 1.0
     assert drop("7", number("5"), []).f1 == 0.0
+
+
+def test_halves_round_as_the_reference_adds() -> None:
+    said = ["u y", "w", "u w", "w y z"]
+    gold = spans("z", "u w x", "u x z", "z", "w x y", "u w", "w y", "u w y z")
+    assert drop(said, gold).f1 == 0.38  # the mean is 0.375 to the last bit but one
+
+
+@given(st.lists(st.sampled_from(["x", "y z", "9 May", "5", "5%", "-5", "the x"]), min_size=1))
+def test_the_gold_itself_is_right_in_any_order(texts: list[str]) -> None:
+    found = drop(texts[::-1], spans(*texts))
+    assert (found.exact_match, found.f1) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("answer", [{}, {"number": "", "spans": []}, {"date": {}}])
+def test_an_answer_of_no_kind_is_named(answer: dict) -> None:
+    with pytest.raises(ConfigError, match="no number, spans or date"):
+        drop("5", answer)

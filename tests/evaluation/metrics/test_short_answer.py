@@ -15,7 +15,9 @@ def test_gqa_clean_up() -> None:
     found = gqa(items)
     assert found.per_item == [True, False, False, False]
     assert (found.accuracy, found.open, found.binary) == (25.0, pytest.approx(100 / 3), 0.0)
-    assert gqa(items, "lmms").per_item == [True, False, False, True]
+    assert gqa(items, "lmms").per_item == [True, True, False, True]
+    spaced = [item(" dog\n"), item("dog !"), item("the dog")]
+    assert gqa(spaced, "lmms").per_item == [True, False, False]
     with pytest.raises(ConfigError, match="style of gqa"):
         gqa(items, "x")  # type: ignore[arg-type]
 
@@ -44,3 +46,4 @@ def test_mmlu_means() -> None:
     assert (found.micro, found.macro) == (75.0, 50.0)
     assert found.groups == {"STEM": 0.0, "other": 100.0}
     assert len(GROUP_OF) == 57
+    assert mmlu([{"subject": "cooking", "correct": True}]).groups == {"unlisted": 100.0}
