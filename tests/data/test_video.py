@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pil
 
 from vilax.config.schema.video import FrameSampling
-from vilax.data.video import BadSample, choose, sample_frames, video_segments
+from vilax.data.video import BadSample, choose, frame_times, sample_frames, video_segments
 
 CODECS = {".mp4": "mpeg4", ".webm": "libvpx", ".mkv": "mpeg4", ".gif": "gif", ".avi": "mpeg4"}
 
@@ -124,3 +124,12 @@ def test_choice_alone() -> None:
     assert middle == [12, 37, 62, 87]
     assert choose(times, keys, FrameSampling(count=4), (50.0, 60.0)) == [99]
     assert choose(times, keys, FrameSampling(how="key_frames"), (3.0, 4.0)) == [30]
+
+
+def test_times_alone_are_those_of_the_frames(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.webm")
+    for sampling in (FrameSampling(count=5), FrameSampling(rate=2.0), FrameSampling(how="middle")):
+        frames = sample_frames(path, sampling, (0.5, 3.0))
+        assert frame_times(path, sampling, (0.5, 3.0)) == [frame.time for frame in frames]
+    with pytest.raises(BadSample):
+        frame_times(tmp_path / "none.mp4", FrameSampling())

@@ -6,6 +6,7 @@ frame is found by its number also where the rate varies, and only what is shown 
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -72,6 +73,37 @@ def sample_frames(
     Raises:
         BadSample: it is no video, holds no frame, is too large, or cannot be decoded.
     """
+    with _opened(source) as (container, name):
+        index = _index(container, name)
+        chosen = choose(index.times, index.keys, sampling, span)
+        return list(_decode(container, index, chosen, name))
+
+
+def frame_times(
+    source: Path | bytes, sampling: FrameSampling, span: tuple[float, float] | None = None
+) -> list[float]:
+    """Times of the frames that ``sample_frames`` would give; nothing is decoded.
+
+    Args:
+        source: as for ``sample_frames``.
+        sampling: likewise.
+        span: likewise.
+
+    Returns:
+        Seconds from the video's first frame.
+
+    Raises:
+        BadSample: it is no video, holds no frame, or is too large.
+    """
+    with _opened(source) as (container, name):
+        index = _index(container, name)
+        chosen = choose(index.times, index.keys, sampling, span)
+        return [float(index.times[number]) for number in chosen]
+
+
+@contextmanager
+def _opened(source: Path | bytes) -> Iterator[tuple["InputContainer", str]]:
+    """A video, opened, and its name in messages."""
     import av
 
     name = source.name if isinstance(source, Path) else "video"
@@ -80,12 +112,8 @@ def sample_frames(
         with av.open(file, mode="r") as container:
             if not container.streams.video:
                 raise BadSample(name, "holds no video")
-            index = _index(container, name)
-            chosen = choose(index.times, index.keys, sampling, span)
-            return list(_decode(container, index, chosen, name))
+            yield container, name
     except (av.FFmpegError, OSError, ValueError) as error:
-        if isinstance(error, BadSample):
-            raise
         raise BadSample(name, f"cannot be decoded as a video: {error}") from error
 
 

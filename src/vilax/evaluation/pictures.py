@@ -110,6 +110,20 @@ Picture = FilePicture | BytesPicture | FramePicture | BrokenPicture
 
 
 @lru_cache(KEPT_VIDEOS)
+def times_of(
+    path: Path, sampling: FrameSampling, span: tuple[float, float] | None
+) -> "Sequence[float]":
+    """Times of a video's sampled frames, in seconds; nothing is decoded.
+
+    Raises:
+        BadSample: it is no video.
+    """
+    from vilax.data.video import frame_times
+
+    return frame_times(path, sampling, span)
+
+
+@lru_cache(KEPT_VIDEOS)
 def frames_of(
     path: Path, sampling: FrameSampling, span: tuple[float, float] | None
 ) -> "Sequence[Frame]":

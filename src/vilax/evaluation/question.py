@@ -15,8 +15,8 @@ from vilax.evaluation.pictures import (
     FramePicture,
     Picture,
     find_file,
-    frames_of,
     pictures_of,
+    times_of,
 )
 from vilax.evaluation.records import Record, files_of, read_records
 
@@ -150,14 +150,13 @@ class QuestionReader:
         low_high = self._span(names) if self._span else None
         span = None if low_high is None else (float(low_high[0]), float(low_high[1]))
         try:
-            frames = frames_of(path, self.task.frames, span)
+            times = times_of(path, self.task.frames, span)
         except BadSample as error:
             return (BrokenPicture(path, error.reason),)
         if self._subtitles is not None:
-            times = [frame.time for frame in frames]
             names["subtitles"] = self._spoken(str(self._subtitles(names)), times)
         return tuple(
-            FramePicture(path, number, self.task.frames, span) for number in range(len(frames))
+            FramePicture(path, number, self.task.frames, span) for number in range(len(times))
         )
 
     def _spoken(self, name: str, times: Sequence[float]) -> str:
