@@ -60,6 +60,7 @@ report: setup ## Write the page again from the last report.json; trains nothing
 
 test: setup ## Run the tests, on all cores (JOBS=n: on n)
 	@$(BIN)/python -m pytest -n $(or $(JOBS),logical) --dist loadfile -q
+	@$(BIN)/python -m pytest tests/evaluation/harness -q
 
 bench: setup ## Measure speeds side by side with peers (minutes; nothing else should run)
 	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
