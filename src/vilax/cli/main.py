@@ -16,6 +16,7 @@ COMMANDS = {
     "compare": "run the arms of comparisons and write the report",
     "report": "write the report again from stored results",
     "check": "prove that a comparison's arms differ only in what it declares",
+    "data": "look into data and prepare it: inspect, lint, build, select ...",
     "store": "look into the stage store: list, show, why-not, prune",
 }
 

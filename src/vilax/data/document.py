@@ -44,8 +44,10 @@ class Document:
         key: names the document within its corpus.
         corpus: name of the corpus.
         segments: text and images in reading order.
+        notes: what was odd about its source and mended, such as a wrong file extension.
     """
 
     key: str
     corpus: str
     segments: tuple[Segment, ...]
+    notes: tuple[str, ...] = ()

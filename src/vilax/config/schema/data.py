@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from vilax.config.schema.base import Node, execution
+from vilax.config.schema.selection import Derivation, Selection
 
-Format = Literal["auto", "coyo", "mmc4", "llava", "flan", "text"]
 Template = Literal["raw", "plain", "qa", "vicuna_v1", "vicuna_v1_nosys"]
 
 
@@ -15,10 +15,16 @@ class Corpus(Node):
 
     path: str = Field(min_length=1)
     """File or folder; ``micro:NAME`` is a corpus of the micro world, built when first used."""
-    format: Format = "auto"
-    """On-disk layout; auto tells it from the content."""
+    format: str = Field("auto", min_length=1)
+    """On-disk layout: a name of ``conf/format`` or a YAML file; auto tells it from the content."""
+    images: str | None = None
+    """Folder or tar in which pictures and videos lie; null: beside the annotation file."""
     template: Template = "raw"
     """How turns become text: raw documents as they are, or a conversation template."""
+    select: Selection = Selection()
+    """Which of its documents are used."""
+    derive: Derivation = Derivation()
+    """What is made of its pages."""
 
 
 class Blend(Node):

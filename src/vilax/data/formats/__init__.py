@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from vilax.config.errors import ConfigError, unknown
-from vilax.config.schema.data import Format
 from vilax.data.formats.coyo import CoyoReader
 from vilax.data.formats.files import BadSample, Reader, parse
 from vilax.data.formats.flan import FlanReader, parquet_module
@@ -42,7 +41,7 @@ _LOOKED_AT = 20
 _SNIFFED = 1 << 10
 
 
-def open_corpus(name: str, path: Path, format: Format = "auto") -> Reader:
+def open_corpus(name: str, path: Path, format: str = "auto") -> Reader:
     """A reader of the documents at ``path``.
 
     Args:
@@ -65,7 +64,7 @@ def open_corpus(name: str, path: Path, format: Format = "auto") -> Reader:
     return reader
 
 
-def told_format(path: Path) -> Format:
+def told_format(path: Path) -> str:
     """The format of a file or folder, told from its content.
 
     Raises:
@@ -75,7 +74,7 @@ def told_format(path: Path) -> Format:
     return found
 
 
-def _look(name: str, path: Path) -> tuple[Format, list[Path]]:
+def _look(name: str, path: Path) -> tuple[str, list[Path]]:
     """Format of a corpus, and its files."""
     where = f"corpora.{name}.path={path}"
     if not path.exists():
@@ -90,7 +89,7 @@ def _look(name: str, path: Path) -> tuple[Format, list[Path]]:
     raise ConfigError(f"{where} is of no known format; expected {_EXPECTED}")
 
 
-def _tell(where: str, files: list[Path]) -> Format:
+def _tell(where: str, files: list[Path]) -> str:
     first = files[0]
     if first.suffix == ".tar":
         return "coyo"
@@ -105,7 +104,7 @@ def _tell(where: str, files: list[Path]) -> Format:
     for record in islice((r for file in files for r in _first_records(file)), _LOOKED_AT):
         for format, fields in _FIELDS.items():
             if all(field in record for field in fields):
-                return format  # type: ignore[return-value]
+                return format
         seen = seen or list(record)
     raise ConfigError(
         f"{where}: objects with fields {', '.join(seen) or '(none)'}; expected {_EXPECTED}"

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -102,6 +103,31 @@ class CoyoReader:
         if not caption:
             raise BadSample(key, "empty caption")
         return Document(key, self.name, (Image(picture), Text(caption)))
+
+    def key(self, index: int) -> str:
+        """Name of document ``index``."""
+        if index in self._faults:
+            return self._faults[index][0]
+        if self._rows is None:
+            raise IndexError(index)
+        number, _, _, text_at, _ = self._rows[index].tolist()
+        header = self._files.read(number, text_at - BLOCK, BLOCK)
+        return f"{self._files.paths[number].name}/{split_name(header_name(header))[0]}"
+
+    def shard(self, index: int) -> str:
+        """Archive of document ``index``."""
+        if self._rows is None:
+            raise IndexError(index)
+        return self._files.paths[int(self._rows[index, 0])].name
+
+    def facts(self, index: int) -> dict[str, Any]:
+        """The caption of document ``index``.
+
+        Raises:
+            BadSample: a part is missing.
+        """
+        text = self[index].segments[1]
+        return {"text": text.text} if isinstance(text, Text) else {}
 
     def fingerprint(self) -> str:
         """Hash of the archives."""

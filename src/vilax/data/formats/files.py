@@ -53,6 +53,20 @@ class Reader(Protocol):
         """Document ``index``; raises ``BadSample`` if it is broken."""
         ...
 
+    def key(self, index: int) -> str:
+        """Name of document ``index`` as its ``Document.key`` and a ``BadSample`` give it; no
+        picture is read."""
+        ...
+
+    def shard(self, index: int) -> str:
+        """Name of the file that holds document ``index``."""
+        ...
+
+    def facts(self, index: int) -> dict[str, Any]:
+        """Fields of the record of document ``index`` as they are stored, without content of
+        pictures; raises ``BadSample`` if they cannot be read."""
+        ...
+
     def fingerprint(self) -> str:
         """Hash of the corpus's content; the same wherever the files lie."""
         ...

@@ -42,6 +42,22 @@ class FlanReader:
         turns = (Text(asked, loss=False, role="user"), Text(answer, role="assistant"))
         return Document(key, self.name, turns)
 
+    def key(self, index: int) -> str:
+        """Name of document ``index``."""
+        return self._rows.key(index)
+
+    def shard(self, index: int) -> str:
+        """File of document ``index``."""
+        return self._paths[self._rows.file_of(index)].name
+
+    def facts(self, index: int) -> dict[str, Any]:
+        """The record of document ``index``.
+
+        Raises:
+            BadSample: it is not an object.
+        """
+        return self._rows.record(index)
+
     def fingerprint(self) -> str:
         """Hash of the files."""
         return fingerprint("flan", self._paths)
@@ -66,6 +82,10 @@ class _ParquetRows:
 
     def __len__(self) -> int:
         return int(self._first[-1])
+
+    def file_of(self, index: int) -> int:
+        place = int(np.searchsorted(self._first, index, side="right")) - 1
+        return self._groups[place][0]
 
     def key(self, index: int) -> str:
         place = int(np.searchsorted(self._first, index, side="right")) - 1

@@ -74,6 +74,27 @@ class LlavaReader:
                 continue
         raise BadSample(key, f"picture {name!r} is missing")
 
+    def key(self, index: int) -> str:
+        """Name of document ``index``."""
+        row = self._rows.key(index)
+        try:
+            own = self._rows.record(index).get("id")
+        except BadSample:
+            return row
+        return f"{row} ({own})" if isinstance(own, str | int) else row
+
+    def shard(self, index: int) -> str:
+        """File of document ``index``."""
+        return self._rows.files.paths[self._rows.file_of(index)].name
+
+    def facts(self, index: int) -> dict[str, Any]:
+        """The record of document ``index``.
+
+        Raises:
+            BadSample: it is not an object.
+        """
+        return self._rows.record(index)
+
     def fingerprint(self) -> str:
         """Hash of the files, and of names and sizes of the pictures in ``images``."""
         return fingerprint("llava", self._rows.files.paths, self._root / "images")
@@ -124,8 +145,11 @@ class _ArrayElements:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def file_of(self, index: int) -> int:
+        return int(self._rows[index, 0])
+
     def key(self, index: int) -> str:
-        number = int(self._rows[index, 0])
+        number = self.file_of(index)
         first = int(np.searchsorted(self._rows[:, 0], number))
         return f"{self.files.paths[number].name}[{index - first}]"
 

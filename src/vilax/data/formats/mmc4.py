@@ -106,6 +106,22 @@ class Mmc4Reader:
                 return data
         return None
 
+    def key(self, index: int) -> str:
+        """Name of document ``index``."""
+        return self._lines.key(index)
+
+    def shard(self, index: int) -> str:
+        """File of document ``index``."""
+        return self._lines.files.paths[self._lines.file_of(index)].name
+
+    def facts(self, index: int) -> dict[str, Any]:
+        """The record of document ``index``.
+
+        Raises:
+            BadSample: it is not an object.
+        """
+        return self._lines.record(index)
+
     def fingerprint(self) -> str:
         """Hash of the pages and archives, and of names and sizes of the pictures beside them."""
         shards = self._lines.files.paths

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from vilax.data.document import Document, Text
 from vilax.data.formats.files import BadSample, Lines, field, fingerprint
@@ -28,6 +29,22 @@ class TextReader:
         if not text.strip():
             raise BadSample(key, "empty text")
         return Document(key, self.name, (Text(text),))
+
+    def key(self, index: int) -> str:
+        """Name of document ``index``."""
+        return self._lines.key(index)
+
+    def shard(self, index: int) -> str:
+        """File of document ``index``."""
+        return self._lines.files.paths[self._lines.file_of(index)].name
+
+    def facts(self, index: int) -> dict[str, Any]:
+        """The record of document ``index``.
+
+        Raises:
+            BadSample: it is not an object.
+        """
+        return self._lines.record(index)
 
     def fingerprint(self) -> str:
         """Hash of the files."""
