@@ -99,3 +99,8 @@ def test_pooled_grid_keeps_the_mean() -> None:
     pixels = torch.randn(1, 3, 128, 128)
     assert pooled.tokens == 4
     assert torch.allclose(whole(pixels).mean(1), pooled(pixels).mean(1), atol=1e-5)
+
+
+def test_a_network_without_prefix_tokens_gives_its_patches() -> None:
+    encoder = TimmEncoder("vit_base_patch16_siglip_224", "random", 32, layer=-2)
+    assert encoder(torch.zeros(1, 3, 32, 32)).shape == (1, 4, encoder.width)

@@ -133,7 +133,8 @@ class TimmEncoder(Encoder):
             norm=False,
             intermediates_only=True,
         )[0]
-        patches, prefixes = out
+        # Networks without prefix tokens give the patches alone.
+        patches, prefixes = out if isinstance(out, tuple | list) else (out, out[:, :0])
         if self.class_token and prefix:
             return torch.cat([prefixes[:, :1], patches], dim=1)
         return patches  # type: ignore[no-any-return]
@@ -162,13 +163,17 @@ class TransformersEncoder(Encoder):
         whole = AutoConfig.from_pretrained(source)
         config = getattr(whole, "vision_config", whole)
         architecture: Any = MODEL_MAPPING[type(config)]
-        self.net = architecture.from_pretrained(source, config=config)
+        self.net = self._net(architecture, source, config)
         processor = AutoImageProcessor.from_pretrained(source, use_fast=False)
         self.mean, self.std = tuple(processor.image_mean), tuple(processor.image_std)
         self.native_size = int(config.image_size)
         self.patch = int(config.patch_size)
         self.image_size = image_size or self.native_size
         self._measure()
+
+    def _net(self, architecture: Any, source: str, config: Any) -> nn.Module:
+        net: nn.Module = architecture.from_pretrained(source, config=config)
+        return net
 
     def _features(self, pixels: Tensor) -> Tensor:
         resized = self.image_size != self.native_size

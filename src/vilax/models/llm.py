@@ -114,4 +114,7 @@ class LanguageModel(nn.Module):
 
 def _attention_for(config: Any, requested: str, device: torch.device) -> tuple[str, str]:
     model_class = AutoModelForCausalLM._model_mapping[type(config)]
-    return choose_attention(requested, device, bool(getattr(model_class, "_supports_sdpa", False)))
+    sdpa, flex = (
+        bool(getattr(model_class, f"_supports_{name}", False)) for name in ("sdpa", "flex_attn")
+    )
+    return choose_attention(requested, device, sdpa, flex)
