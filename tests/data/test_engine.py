@@ -21,7 +21,7 @@ from tests.data.writers import (
 from vilax.config.errors import ConfigError
 from vilax.config.schema.data import Blend
 from vilax.data.engine import CorpusSource, Stream, TooManyBadSamples
-from vilax.data.formats import open_corpus
+from vilax.data.formats import BadSample, open_corpus
 from vilax.data.packing import Row
 from vilax.data.prompt import IGNORE, PromptEncoder
 
@@ -150,6 +150,80 @@ def test_weights_are_the_chance_per_document(world: Path, encoder: PromptEncoder
     assert drawn["pairs"] / sum(drawn.values()) == pytest.approx(0.75, abs=0.04)
 
 
+def test_weights_may_be_shares_of_pictures_or_tokens(world: Path, encoder: PromptEncoder) -> None:
+    corpora = {"pages": 1.0, "pairs": 1.0}
+    blend = Blend(corpora=corpora, per="tokens", shuffle_buffer=16, packing_buffer=12)
+    source = stream(world, encoder, blend=blend)
+    list(islice(source, 300))
+    tokens = {name: c.tokens for name, c in source.counts.items()}
+    assert tokens["pages"] / sum(tokens.values()) == pytest.approx(0.5, abs=0.05)
+    assert source.counts["pairs"].documents > 1.5 * source.counts["pages"].documents
+    blend = blend.model_copy(update={"per": "images", "corpora": {"chat": 3.0, "pairs": 1.0}})
+    source = stream(world, encoder, blend=blend)
+    list(islice(source, 300))
+    images = {name: c.images for name, c in source.counts.items()}
+    assert images["chat"] / sum(images.values()) == pytest.approx(0.75, abs=0.05)
+    blend = blend.model_copy(update={"corpora": {"text": 1.0, "pairs": 1.0}})
+    with pytest.raises(ConfigError, match="corpus 'text' have no images"):
+        stream(world, encoder, blend=blend)
+
+
+@pytest.mark.parametrize(
+    ("values", "corpora"),
+    [("epochs", {"pairs": 2.0, "chat": 0.5}), ("counts", {"pairs": 140.0, "chat": 20.0})],
+)
+def test_exact_blends(
+    world: Path, encoder: PromptEncoder, values: str, corpora: dict[str, float]
+) -> None:
+    blend = Blend(
+        corpora=corpora, values=values, shuffle_buffer=1, packing_buffer=1, streams=2  # type: ignore[arg-type]
+    )  # fmt: skip
+    seen: Counter[str] = Counter()
+    for index in range(2):
+        source = stream(world, encoder, index, blend)
+        seen.update(next(source).keys[0] for _ in range(80))
+    pairs = [n for key, n in seen.items() if "tar" in key]
+    assert (len(pairs), set(pairs)) == (70, {2})
+    chats = [n for key, n in seen.items() if "tar" not in key]
+    assert (len(chats), set(chats)) == (20, {1})
+
+
+def test_a_row_takes_so_many_pictures(world: Path, encoder: PromptEncoder) -> None:
+    blend = Blend(corpora={"pairs": 1.0, "pages": 1.0}, packing_buffer=20, streams=1)
+    corpora = sources(world, *blend.corpora)
+    source = Stream(corpora, blend, encoder, LENGTH, 0, 0, world / "unused", images=2)
+    counted = [len(row.images) for row in islice(source, 60)]
+    assert max(counted) == 2
+    free = Stream(corpora, blend, encoder, LENGTH, 0, 0, world / "unused")
+    assert max(len(row.images) for row in islice(free, 60)) > 2
+
+
+def test_pictures_are_prepared_once_before_packing(world: Path, encoder: PromptEncoder) -> None:
+    seen: list[bytes] = []
+
+    def prepare(data: bytes) -> tuple[np.ndarray, tuple[str, ...]]:
+        seen.append(data)
+        if len(seen) == 3:
+            raise BadSample("picture", "cannot be decoded")
+        return np.full(3, len(seen), np.uint8), ("rotated",) if len(seen) == 5 else ()
+
+    blend = Blend(corpora={"pairs": 1.0}, shuffle_buffer=4, packing_buffer=4, streams=1)
+    noted = world / "prepared.jsonl"
+    source = Stream(
+        sources(world, "pairs"), blend, encoder, LENGTH, 0, 0, noted, prepare=prepare
+    )  # fmt: skip
+    rows = list(islice(source, 6))
+    marks = [int(p[0]) for row in rows for p in row.images]
+    assert len(marks) == len(set(marks)) == sum(len(row.keys) for row in rows)
+    assert 3 not in marks
+    lines = [json.loads(line) for line in noted.read_text().splitlines()]
+    assert [(x["reason"], x["kept"], x["shard"]) for x in lines] == [
+        ("cannot be decoded", False, "0.tar"),
+        ("rotated", True, "0.tar"),
+    ]
+    assert (source.counts["pairs"].bad, source.counts["pairs"].mended) == (1, 1)
+
+
 def test_nothing_waits_forever(tmp_path: Path, encoder: PromptEncoder) -> None:
     lengths = [30] * 3 + [5] * 60
     lines = [{"text": " ".join(["w1"] * n)} for n in lengths]
@@ -197,6 +271,8 @@ def test_a_state_restores_at_another_world_size(world: Path, encoder: PromptEnco
     [
         ("seed", {"seed": 3}),
         ("length", {"length": 64}),
+        ("blend.per", {"blend": BLEND.model_copy(update={"per": "tokens"})}),
+        ("blend.values", {"blend": BLEND.model_copy(update={"values": "epochs"})}),
         ("stream", {"index": 1}),
         ("blend.shuffle_buffer", {"blend": BLEND.model_copy(update={"shuffle_buffer": 17})}),
         ("blend.packing_buffer", {"blend": BLEND.model_copy(update={"packing_buffer": 9})}),

@@ -1,13 +1,16 @@
 """Rows hold whole documents, nothing is lost, and documents do not touch each other."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vilax.data.packing import PackedBatch, best_fit, pack, split_long
+from vilax.data.packing import PackedBatch, best_fit, choose_rows, pack
 from vilax.data.prompt import IGNORE, IMAGE_TOKEN, Encoded
+from vilax.data.splitting import split_long
 
 PAD = 9999
 EACH = 4
@@ -63,6 +66,60 @@ def test_best_fit_fills_rows_well() -> None:
     assert sum(lengths) / (256 * len(rows)) > 0.97
 
 
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 4)), max_size=40), st.integers(4, 9))
+def test_best_fit_keeps_to_pictures(sizes: list[tuple[int, int]], most: int) -> None:
+    lengths, pictures = [s[0] for s in sizes], [s[1] for s in sizes]
+    rows = best_fit(lengths, 60, pictures, most)
+    assert sorted(i for row in rows for i in row) == list(range(len(sizes)))
+    assert all(sum(lengths[i] for i in row) <= 60 for row in rows)
+    assert all(sum(pictures[i] for i in row) <= most for row in rows)
+    with pytest.raises(ValueError, match="5 pictures, a row takes 4"):
+        best_fit([3], 10, [5], 4)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=60))
+def test_chosen_rows_are_full_or_hold_the_oldest(lengths: list[int]) -> None:
+    rows = choose_rows(lengths, 100)
+    assert rows[0][0] == 0
+    assert all(sum(lengths[i] for i in row) >= 99 for row in rows[1:])
+    chosen = [i for row in rows for i in row]
+    assert len(set(chosen)) == len(chosen)
+
+
+def test_rows_full_of_pictures_do_not_wait() -> None:
+    assert choose_rows([10, 10, 5, 1], 100, [4, 4, 3, 1], 4) == [[0], [1], [2, 3]]
+
+
+def _micro(rng: np.random.Generator) -> int:
+    return int(rng.choice([rng.integers(8, 20), rng.integers(15, 40), rng.integers(40, 110)]))
+
+
+def _paper(rng: np.random.Generator) -> int:
+    """COYO pairs, and MMC4 pages of one to six pictures, at 144 positions a picture."""
+    if rng.random() < 0.5:
+        return int(144 + min(400, rng.lognormal(3.0, 0.7)))
+    return int(min(4096, rng.integers(1, 7) * 144 + rng.lognormal(6.0, 0.9)))
+
+
+@pytest.mark.parametrize(("draw", "capacity"), [(_micro, 256), (_paper, 4096)])
+def test_rows_are_filled_to_98_percent(draw: Any, capacity: int) -> None:
+    rng = np.random.default_rng(0)
+    waiting: list[tuple[int, int]] = []
+    drawn = used = rows = longest_wait = 0
+    while rows < 600:
+        while len(waiting) < 256:
+            waiting.append((drawn, draw(rng)))
+            drawn += 1
+        chosen = choose_rows([length for _, length in waiting], capacity)
+        rows += len(chosen)
+        gone = {i for row in chosen for i in row}
+        used += sum(waiting[i][1] for i in gone)
+        longest_wait = max(longest_wait, *(drawn - waiting[i][0] for i in gone))
+        waiting = [one for i, one in enumerate(waiting) if i not in gone]
+    assert used / (rows * capacity) > 0.985
+    assert longest_wait < 20 * 256
+
+
 @given(st.lists(parts, min_size=1, max_size=6))
 def test_pack_has_no_crosstalk(shapes: list[list[tuple[str, int]]]) -> None:
     documents = [encoded(*shape, key=f"d{n}", corpus=f"c{n % 2}") for n, shape in enumerate(shapes)]
@@ -113,6 +170,21 @@ def test_split_loses_nothing_and_never_cuts_an_image(
             assert piece.tokens[-1] != IMAGE_TOKEN
     lost = (whole.labels != IGNORE).sum() - sum((p.labels != IGNORE).sum() for p in pieces)
     assert 0 <= lost < len(pieces)
+
+
+@given(parts, st.integers(30, 90), st.integers(1, 5))
+def test_split_keeps_to_pictures(shape: list[tuple[str, int]], length: int, most: int) -> None:
+    whole = encoded(*shape)
+    try:
+        pieces = split_long(whole, length, most)
+    except ValueError:
+        assert len(whole.images) > most or len(whole.tokens) > length
+        return
+    assert np.concatenate([p.tokens for p in pieces]).tolist() == whole.tokens.tolist()
+    assert tuple(image for p in pieces for image in p.images) == whole.images
+    assert all(len(p.images) <= most and len(p.tokens) <= length for p in pieces)
+    if len(whole.tokens) <= length and len(whole.images) <= most:
+        assert pieces == [whole]
 
 
 def test_split_prefers_borders() -> None:

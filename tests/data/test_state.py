@@ -57,10 +57,15 @@ def test_quarantine_notes_each_document_once(tmp_path: Any) -> None:
     path = tmp_path / "deep" / "q.jsonl"
     for _ in range(2):
         noted = Quarantine(path)
-        noted.add("c", "k1", "why")
-        noted.add("c", "k1", "again")
-        noted.add("d", "k1", "other corpus")
+        noted.add("c", "0.tar", "k1", "why \udcff")
+        noted.add("c", "0.tar", "k1", "again")
+        noted.add("d", "0.tar", "k1", "other corpus", kept=True)
     with path.open("a") as file:
         file.write('{"corpus": "c", "ke')
-    Quarantine(path).add("c", "k1", "why")
-    assert path.read_text().count("\n") == 2
+    Quarantine(path).add("c", "0.tar", "k1", "why")
+    lines = path.read_text().splitlines()
+    assert [json.loads(line) for line in lines[:2]] == [
+        {"corpus": "c", "shard": "0.tar", "key": "k1", "reason": "why \udcff", "kept": False},
+        {"corpus": "d", "shard": "0.tar", "key": "k1", "reason": "other corpus", "kept": True},
+    ]
+    assert len(lines) == 3

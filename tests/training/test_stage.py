@@ -1,6 +1,8 @@
 """A stage end to end on a tiny world: store, freezing, resume, accumulation, guards."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from safetensors.torch import load_file
 
 from vilax.config.compose import compose_run
 from vilax.training.module import TrainingStopped
-from vilax.training.recipe import run_recipe, stage_identity
+from vilax.training.recipe import DATA_SOURCES, run_recipe, stage_identity
 from vilax.training.stage import FrozenChanged, run_stage
 
 TINY = [
@@ -191,3 +193,31 @@ def test_a_stage_that_goes_wrong_stops_and_publishes_nothing(
     from vilax.training.recipe import find_stage
 
     assert find_stage(run, "align") is None
+
+
+def test_workers_do_not_change_the_weights(outputs, monkeypatch, tmp_path) -> None:
+    options = [*TINY, "until=align", "features.cache=false"]
+    alone = run_stage(compose_run(options), "align", visible=False)
+    monkeypatch.setenv("VILAX_OUTPUTS", str(tmp_path / "second"))
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "cache").symlink_to(outputs / "cache")
+    run = compose_run([*options, "trainer.workers=2", "trainer.checkpoint_seconds=0.000001"])
+    run_stage(run, "text", visible=False)
+    with pytest.raises(RuntimeError, match="pulled the plug"):
+        run_stage(run, "align", visible=False, callbacks=(InterruptAt(3),))
+    shared = run_stage(run, "align", visible=False)
+    assert shared.identity == alone.identity
+    assert losses(shared) == losses(alone)
+    first, second = weights(alone), weights(shared)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_every_module_that_shapes_rows_is_watched() -> None:
+    code = (
+        "import sys, vilax.data.engine, vilax.data.derive, vilax.data.selection, vilax.data.video;"
+        "print(*(m for m in sys.modules if m.startswith('vilax.data.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    used = {name.split(".")[2] for name in done.stdout.split()}
+    # How rows are noted down, found or kept shapes none of them.
+    assert used - {"quarantine", "state"} == set(DATA_SOURCES)

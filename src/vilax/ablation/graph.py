@@ -164,7 +164,7 @@ def _add_stages(
                 run,
                 (*keys[-1:], *_add_preparation(nodes, run, name)),
                 threads=stage.threads,
-                cost=float(stage.budget.tokens or 100 * (stage.budget.documents or 0)),
+                cost=stage.budget.amount * (1.0 if stage.budget.kind == "tokens" else 100.0),
                 entry=lookup.find_stage(run, name),
             )
         _use(nodes, key, label)

@@ -1,5 +1,6 @@
 """The nodes of a comparison's graph: prepare data, encode pictures, train a stage, evaluate it."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from vilax.evaluation.identity import (
 )
 from vilax.micro import corpora
 from vilax.training.recipe import stage_identity, stages_of
-from vilax.training.sources import MICRO, corpus_config, corpus_path
+from vilax.training.sources import MICRO, corpus_config, corpus_path, open_reader
 
 
 def prepare_data(run: Run) -> None:
@@ -39,7 +40,8 @@ def prepare_data(run: Run) -> None:
 def encode_pictures(run: Run) -> None:
     """Fill the feature cache with every distinct picture of the run's corpora and evaluation."""
     from vilax.data.document import Image
-    from vilax.data.formats import open_corpus
+    from vilax.data.formats import BadSample
+    from vilax.data.pictures import Checked
     from vilax.evaluation.items import split_folder
     from vilax.training.build import build_encoder, build_transform
     from vilax.training.features import ENCODE_BATCH, FeatureSource, picture_key
@@ -47,17 +49,19 @@ def encode_pictures(run: Run) -> None:
 
     if not run.features.cache:
         return
+    checked = Checked()
     encoder = build_encoder(run.encoder)
     source = FeatureSource(encoder, build_transform(run.encoder, encoder), cache_dir())
     pictures: dict[str, bytes] = {}
     for stage in stages_of(run):
         for name in run.stages[stage].blend.corpora:
-            corpus = corpus_config(run, name)
-            reader = open_corpus(name, corpus_path(run, corpus.path), corpus.format)
+            reader = open_reader(run, name)
             for index in range(len(reader)):
-                for segment in reader[index].segments:
-                    if isinstance(segment, Image):
-                        pictures.setdefault(picture_key(segment.data), segment.data)
+                with contextlib.suppress(BadSample):
+                    # The stream sets broken documents aside, and says so.
+                    for segment in reader[index].segments:
+                        if isinstance(segment, Image):
+                            pictures.setdefault(picture_key(segment.data), checked(segment.data)[0])
     if asks_world(run):
         asked = split_folder(corpus_path(run, run.evaluation.data), evaluation_seed(run))
         for file in sorted((asked / "images").glob("*")):

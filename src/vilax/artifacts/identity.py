@@ -11,15 +11,15 @@ from typing import Any
 from vilax.config.schema.base import Node
 
 VERSIONS: dict[str, int] = {
-    "encoder": 1,
-    "engine": 1,
+    "encoder": 2,
+    "engine": 2,
     "evaluation": 2,
     "formats": 1,
     "freeze": 1,
     "llm": 1,
     "loss": 1,
     "optimisation": 1,
-    "packing": 1,
+    "packing": 2,
     "projector": 1,
     "prompt": 1,
 }

@@ -126,7 +126,8 @@ def _stage(run: Run, name: str, stage: Stage) -> Iterator[str]:
     for corpus, weight in stage.blend.corpora.items():
         if not 0 < weight < math.inf:
             yield f"{where}.blend.corpora.{corpus}={weight}: expected a finite weight above 0"
-        if corpus not in run.corpora and not Path(corpus).expanduser().exists():
+        is_place = "://" in corpus or Path(corpus).expanduser().exists()
+        if corpus not in run.corpora and not is_place:
             error = unknown("corpus", corpus, run.corpora)
             yield f"{where}.blend.corpora: {error} (or a path that exists)"
     if isinstance(run.llm, ScratchLlm) and stage.length > run.llm.max_position_embeddings:

@@ -1,6 +1,6 @@
 """The one currency of data: ordered text and image segments."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["", "user", "assistant"]
@@ -15,11 +15,13 @@ class Text:
         text: the text itself; never holds an image placeholder.
         loss: whether its tokens are supervised.
         role: the turn it belongs to. Adjacent texts of one role are one turn.
+        sentence: characters of its first sentence, where a page says so; 0: not known.
     """
 
     text: str
     loss: bool = True
     role: Role = ""
+    sentence: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int, Int64
 
-from vilax.data.prompt import IGNORE, IMAGE_TOKEN, Encoded
+from vilax.data.prompt import IGNORE, Encoded, Picture
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,8 @@ class Row:
         labels: supervised token ids, else ``IGNORE``.
         positions: position within the document, 0 on padding.
         documents: 1, 2, ... per document, 0 on padding; attention stays within equal numbers.
-        images: encoded pictures in the order of their visual tokens.
+        images: pictures in the order of their visual tokens: encoded files, or what the stream's
+            ``prepare`` made of them.
         keys: key of each document.
         corpora: corpus of each document.
     """
@@ -35,7 +36,7 @@ class Row:
     labels: Int64[np.ndarray, " length"]
     positions: Int64[np.ndarray, " length"]
     documents: Int64[np.ndarray, " length"]
-    images: tuple[bytes, ...]
+    images: tuple[Picture, ...]
     keys: tuple[str, ...]
     corpora: tuple[str, ...]
 
@@ -49,37 +50,93 @@ class Row:
         return by_corpus
 
 
-def best_fit(lengths: Sequence[int], capacity: int) -> list[list[int]]:
+def best_fit(
+    lengths: Sequence[int],
+    capacity: int,
+    pictures: Sequence[int] = (),
+    most_pictures: int | None = None,
+) -> list[list[int]]:
     """Best-fit decreasing: each item, longest first, goes where least room is left.
 
     Args:
         lengths: tokens of each document.
         capacity: tokens of a row.
+        pictures: pictures of each document; only read where ``most_pictures`` is given.
+        most_pictures: pictures of a row; None: as many as come.
 
     Returns:
         Indexes of the documents of each row, ascending. Rows are in the order of their first
         document: sorted by length they would make the length drift within every buffer.
 
     Raises:
-        ValueError: a document is longer than a row.
+        ValueError: a document is longer than a row, or has more pictures than one takes.
     """
     rows: list[list[int]] = []
     room: list[tuple[int, int]] = []
+    free: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
         need = lengths[index]
         if need > capacity:
             raise ValueError(f"document {index} has {need} tokens, a row holds {capacity}")
         place = bisect_left(room, (need, -1))
+        if most_pictures is not None:
+            shown = pictures[index]
+            if shown > most_pictures:
+                raise ValueError(
+                    f"document {index} has {shown} pictures, a row takes {most_pictures}"
+                )
+            while place < len(room) and free[room[place][1]] < shown:
+                place += 1
         if place < len(room):
             left, row = room.pop(place)
             rows[row].append(index)
         else:
             left, row = capacity, len(rows)
             rows.append([index])
+            free.append(0 if most_pictures is None else most_pictures)
+        if most_pictures is not None:
+            free[row] -= pictures[index]
         insort(room, (left - need, row))
     for members in rows:
         members.sort()
     return sorted(rows, key=lambda members: members[0])
+
+
+WELL_FILLED = 0.99
+"""Share of a row from which on it does not wait for something that fits better."""
+
+
+def choose_rows(
+    lengths: Sequence[int],
+    capacity: int,
+    pictures: Sequence[int] = (),
+    most_pictures: int | None = None,
+) -> list[list[int]]:
+    """The rows to make now, of all that best fit would make of the documents that wait.
+
+    The row of the oldest document, so that none waits forever, and every row that is full to
+    ``WELL_FILLED`` (or in pictures); what is in the others waits for documents to come.
+
+    Args:
+        lengths: tokens of each document, the oldest first.
+        capacity: tokens of a row.
+        pictures: as for ``best_fit``.
+        most_pictures: as for ``best_fit``.
+
+    Returns:
+        Indexes of the documents of each row; the first row holds document 0.
+
+    Raises:
+        ValueError: as for ``best_fit``.
+    """
+    rows = best_fit(lengths, capacity, pictures, most_pictures)
+
+    def is_full(row: list[int]) -> bool:
+        if sum(lengths[i] for i in row) >= WELL_FILLED * capacity:
+            return True
+        return most_pictures is not None and sum(pictures[i] for i in row) >= most_pictures
+
+    return [row for number, row in enumerate(rows) if number == 0 or is_full(row)]
 
 
 def pack(documents: Sequence[Encoded], length: int, pad_id: int) -> Row:
@@ -122,61 +179,6 @@ def pack(documents: Sequence[Encoded], length: int, pad_id: int) -> Row:
     )
 
 
-def _image_starts(encoded: Encoded) -> tuple[list[int], int]:
-    """Where each image begins, and how many positions each takes."""
-    visual = np.flatnonzero(encoded.tokens == IMAGE_TOKEN)
-    if not encoded.images:
-        return [], 0
-    each = len(visual) // len(encoded.images)
-    return visual[::each].tolist(), each
-
-
-def split_long(encoded: Encoded, length: int) -> list[Encoded]:
-    """Cut a document into pieces of at most ``length`` tokens; one that fits is returned alone.
-
-    A cut falls, in this order of preference, on the last segment border of the window's second
-    half (before an image that follows text, or where a new turn follows a supervised answer), then
-    at the window's end inside text. It never falls inside an image, nor between an image and the
-    text it stands before. The first label of each piece is ``IGNORE``. Keys get ``#1``, ``#2`` ...
-
-    Raises:
-        ValueError: images that stand together do not fit a row together with one text token.
-    """
-    total = len(encoded.tokens)
-    if total <= length:
-        return [encoded]
-    starts, each = _image_starts(encoded)
-    is_image = encoded.tokens == IMAGE_TOKEN
-    marked = encoded.labels != IGNORE
-    border = np.zeros(total, dtype=bool)
-    border[1:] = (is_image[1:] & ~is_image[:-1]) | (marked[:-1] & ~marked[1:] & ~is_image[:-1])
-    cuts = [0]
-    while total - cuts[-1] > length:
-        begin = cuts[-1]
-        cut = begin + length
-        # A cut is legal where the token before it is text: never in or right behind an image.
-        legal = np.flatnonzero(~is_image[begin:cut]) + begin + 1
-        if len(legal) == 0:
-            raise ValueError(f"images at token {begin} do not fit a row of {length} tokens")
-        late = legal[border[legal] & (legal >= begin + length // 2)]
-        cuts.append(int(late[-1]) if len(late) else int(legal[-1]))
-    pieces = []
-    for number, (begin, end) in enumerate(zip(cuts, [*cuts[1:], total], strict=True), 1):
-        labels = encoded.labels[begin:end].copy()
-        labels[0] = IGNORE
-        inside = [i for i, start in enumerate(starts) if begin <= start and start + each <= end]
-        pieces.append(
-            replace(
-                encoded,
-                key=f"{encoded.key}#{number}",
-                tokens=encoded.tokens[begin:end],
-                labels=labels,
-                images=tuple(encoded.images[i] for i in inside),
-            )
-        )
-    return pieces
-
-
 @dataclass
 class PackedBatch:
     """Rows stacked as tensors.
@@ -186,7 +188,7 @@ class PackedBatch:
         labels: int64 supervised token ids, else ``IGNORE``.
         positions: int64 position within the document.
         documents: int64 document number within the row, 0 on padding.
-        images: encoded pictures, row after row.
+        images: pictures, row after row.
         keys: keys of the documents of each row.
         supervised: supervised tokens by corpus.
         rows: the rows themselves.
@@ -196,7 +198,7 @@ class PackedBatch:
     labels: Int[Tensor, "rows length"]
     positions: Int[Tensor, "rows length"]
     documents: Int[Tensor, "rows length"]
-    images: tuple[bytes, ...]
+    images: tuple[Picture, ...]
     keys: tuple[tuple[str, ...], ...]
     supervised: dict[str, int]
     rows: tuple[Row, ...]

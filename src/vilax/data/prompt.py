@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -24,6 +24,10 @@ IMAGE_TOKEN = -200
 IGNORE = -100
 """Label of a position without loss."""
 
+Picture = Any
+"""A picture on its way to the model: its encoded file (bytes), or what a stream's ``prepare`` made
+of it, such as pixels (uint8 array, [3, height, width])."""
+
 CACHED_CHARACTERS = 256
 """Texts up to this length are remembered with their tokens: captions and answers recur."""
 
@@ -39,14 +43,14 @@ class Encoded:
         corpus: the document's corpus.
         tokens: token ids; ``IMAGE_TOKEN`` at each position of a visual token.
         labels: the token itself where it is supervised, else ``IGNORE``; the first is ``IGNORE``.
-        images: encoded pictures, in the order of their visual tokens.
+        images: pictures, in the order of their visual tokens.
     """
 
     key: str
     corpus: str
     tokens: Int64[np.ndarray, " n"]
     labels: Int64[np.ndarray, " n"]
-    images: tuple[bytes, ...]
+    images: tuple[Picture, ...]
 
 
 class PromptEncoder:

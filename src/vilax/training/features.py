@@ -11,6 +11,7 @@ from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from vilax.artifacts.identity import VERSIONS
 from vilax.data.images import ImageTransform
 from vilax.models.encoder import Encoder
 from vilax.models.freeze import fingerprint
@@ -52,7 +53,8 @@ class FeatureSource:
         self.folder: Path | None = None
         if cache is not None:
             state = f"{fingerprint(encoder)} {transform!r} {encoder.layer} {encoder.grid}"
-            digest = hashlib.sha256(f"{state} {encoder.class_token}".encode()).hexdigest()[:24]
+            state += f" {encoder.class_token} {VERSIONS['encoder']}"
+            digest = hashlib.sha256(state.encode()).hexdigest()[:24]
             self.folder = cache / "features" / digest
             self._read_shards()
 

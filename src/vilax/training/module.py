@@ -48,10 +48,8 @@ class Progress:
 
     def used(self, stage: Stage) -> float:
         """Share of the stage's budget that is used; 1 or more when it is over."""
-        if stage.budget.tokens is not None:
-            return self.tokens / stage.budget.tokens
-        assert stage.budget.documents is not None
-        return self.documents / stage.budget.documents
+        seen: int = getattr(self, stage.budget.kind)
+        return seen / stage.budget.amount
 
 
 class StageModule(L.LightningModule):
@@ -66,7 +64,8 @@ class StageModule(L.LightningModule):
         stage: the stage's configuration.
         plan: the freeze policy with learning rates.
         corpora: names of the blend's corpora, in an order that all ranks share.
-        is_cached: whether ``StepBatch.visual`` holds features rather than pixels.
+        normalise: eight-bit pixels in ``StepBatch.visual`` to what the encoder takes, on its
+            device; None: they are features.
         bf16: compute in bfloat16.
         loss_chunk: supervised positions whose logits exist at one time.
         on_step: called after each optimizer step with a row of metrics.
@@ -78,7 +77,7 @@ class StageModule(L.LightningModule):
         stage: Stage,
         plan: dict[str, PartPlan],
         corpora: list[str],
-        is_cached: bool,
+        normalise: Callable[[Tensor], Tensor] | None,
         bf16: bool,
         loss_chunk: int,
         on_step: Callable[["StageModule", dict[str, Any]], None],
@@ -89,7 +88,7 @@ class StageModule(L.LightningModule):
         self.stage = stage
         self.plan = plan
         self.corpora = corpora
-        self.is_cached = is_cached
+        self.normalise = normalise
         self.bf16 = bf16
         self.loss_chunk = loss_chunk
         self.on_step = on_step
@@ -110,7 +109,10 @@ class StageModule(L.LightningModule):
 
     def forward(self, part: Any, visual: Tensor | None) -> Tensor:
         """Summed loss of one micro-batch."""
-        given = {"features" if self.is_cached else "pixels": visual}
+        if self.normalise is None or visual is None:
+            given = {"features": visual}
+        else:
+            given = {"pixels": self.normalise(visual)}
         total: Tensor = self.model(
             part.tokens, part.positions, part.labels, loss_chunk=self.loss_chunk, **given
         )
@@ -162,6 +164,8 @@ class StageModule(L.LightningModule):
             "gradient_norm": norm,
             "tokens": self.progress.tokens,
             "supervised": self.progress.supervised,
+            "documents": self.progress.documents,
+            "images": self.progress.images,
             "supervised_by_corpus": {c: counts[f"corpus:{c}"] for c in self.corpora},
             "supervised_per_second": supervised / (now - self._ended),
             "data_wait": batch.wait / (now - self._ended),

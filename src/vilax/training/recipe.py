@@ -8,10 +8,31 @@ from vilax.config.errors import unknown
 from vilax.config.locate import store_dir
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
-from vilax.training.sources import data_fingerprint
+from vilax.training.sources import corpus_settings, data_fingerprint
+
+DATA_SOURCES = (
+    "derive",
+    "document",
+    "energon",
+    "engine",
+    "formats",
+    "images",
+    "intake",
+    "orientation",
+    "packing",
+    "pictures",
+    "png",
+    "prompt",
+    "selection",
+    "signatures",
+    "splitting",
+    "templates",
+    "video",
+)
+"""Modules of ``vilax.data`` that shape rows; the tools beside them do not."""
 
 SOURCES = (
-    "vilax.data",
+    *(f"vilax.data.{name}" for name in DATA_SOURCES),
     "vilax.models",
     "vilax.training.build",
     "vilax.training.module",
@@ -77,16 +98,12 @@ def stage_inputs(run: Run, name: str) -> dict[str, Any]:
     model = {"llm": science_dump(run.llm)}
     if "encoder" in stage.parts:
         model |= {"encoder": science_dump(run.encoder), "projector": science_dump(run.projector)}
-    templates = {
-        corpus: run.corpora[corpus].template if corpus in run.corpora else "raw"
-        for corpus in stage.blend.corpora
-    }
     return {
         "kind": "stage",
         "name": name,
         "model": model,
         "stage": settings,
-        "templates": templates,
+        "corpora": corpus_settings(run, stage),
         "precision": run.trainer.precision,
         "data": data_fingerprint(run, stage),
         "parent": None if parent is None else stage_identity(run, parent),

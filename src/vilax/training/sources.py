@@ -1,11 +1,16 @@
 """Where the corpora of a run lie, and what identifies their content; no torch in here."""
 
 from pathlib import Path
+from typing import Any
 
+from vilax.artifacts.identity import science_dump
 from vilax.config.schema.data import Corpus
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
-from vilax.data.formats import open_corpus
+from vilax.data.document import Document
+from vilax.data.formats import Reader, open_corpus
+from vilax.data.prompt import PromptEncoder
+from vilax.data.selection import select
 from vilax.micro import corpora as micro_corpora
 
 MICRO = "micro:"
@@ -23,15 +28,49 @@ def corpus_config(run: Run, name: str) -> Corpus:
     return run.corpora.get(name) or Corpus(path=name)
 
 
+def open_reader(run: Run, name: str, encoder: PromptEncoder | None = None) -> Reader:
+    """The documents of a corpus that its selection leaves.
+
+    Args:
+        run: the configuration.
+        name: a corpus in a blend.
+        encoder: counts tokens, where a selection is by tokens.
+
+    Raises:
+        ConfigError: the corpus does not exist or cannot be told, or its selection asks for what it
+            has not; naming the key.
+    """
+    corpus = corpus_config(run, name)
+    images = None if corpus.images is None else Path(corpus.images).expanduser()
+    reader = open_corpus(name, corpus_path(run, corpus.path), corpus.format, images)
+
+    def tokens(document: Document) -> int:
+        assert encoder is not None
+        return len(encoder.document(document, corpus.template).tokens)
+
+    if encoder is None:
+        return select(reader, corpus.select)
+    return select(reader, corpus.select, tokens, f"{corpus.template} {encoder.fingerprint()}")
+
+
+def corpus_settings(run: Run, stage: Stage) -> dict[str, Any]:
+    """What is done with each corpus of a stage, but not where it lies."""
+    settings = {}
+    for name in stage.blend.corpora:
+        settings[name] = science_dump(corpus_config(run, name))
+        for where in ("path", "format", "images", "select"):
+            # The content's fingerprint stands for these.
+            del settings[name][where]
+    return settings
+
+
 def data_fingerprint(run: Run, stage: Stage) -> dict[str, str]:
     """Fingerprint of each corpus of a stage; a micro corpus's is known before it is built."""
     prints: dict[str, str] = {}
     for name in stage.blend.corpora:
-        path = corpus_config(run, name).path
-        if path.startswith(MICRO):
-            world = micro_corpora.fingerprint(run.micro)
-            prints[name] = f"{path} {world}"
+        corpus = corpus_config(run, name)
+        if corpus.path.startswith(MICRO) and not corpus.select.model_dump(exclude_defaults=True):
+            prints[name] = f"{corpus.path} {micro_corpora.fingerprint(run.micro)}"
         else:
-            corpus = corpus_config(run, name)
-            prints[name] = open_corpus(name, corpus_path(run, path), corpus.format).fingerprint()
+            prints[name] = open_reader(run, name).fingerprint()
     return prints

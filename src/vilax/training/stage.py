@@ -2,8 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ from vilax.artifacts.store import Claim, Entry, Store
 from vilax.artifacts.weights import save_weights
 from vilax.config.locate import cache_dir, store_dir
 from vilax.config.schema.run import Run
-from vilax.data.images import ImageTransform
+from vilax.data.intake import Prepare
+from vilax.data.pictures import Squared
 from vilax.data.prompt import PromptEncoder
+from vilax.data.workers import Feed
 from vilax.models.freeze import apply_freeze, fingerprint, merge_adapters, parts_of
 from vilax.models.vlm import VisionLanguageModel
 from vilax.training.build import build_model, build_transform, freeze_plan
@@ -37,10 +39,13 @@ from vilax.training.recipe import (
 )
 from vilax.training.resume import Resume
 from vilax.training.seeding import derive, seed_all
-from vilax.training.steps import StepLoader, Visual, build_streams
+from vilax.training.steps import StepLoader, Visual, numbers_of, stream_builder
 from vilax.training.strategy import build_trainer, device_of, start_processes
 from vilax.training.watch import CONSOLE, StageBar, parts_table
 from vilax.training.weights import load_parts, part_tensors, save_parts
+
+QUARANTINE = "quarantine.jsonl"
+"""Documents that were set aside or mended, beside the stage's weights."""
 
 
 class FrozenChanged(RuntimeError):
@@ -130,19 +135,24 @@ def _train(
     if visible and rank == 0:
         CONSOLE.print(parts_table(name, model, plan, model.llm.attention))
 
-    visual, dummy, is_cached = _visual(run, model, plan["encoder"].mode == "frozen")
+    sight = _sight(run, model, plan["encoder"].mode == "frozen")
     encoder = PromptEncoder(tokenizer, model.tokens_per_image)
-    streams = build_streams(
-        run, stage, encoder, derive(seed, name, "data"), rank, world, folder / "quarantine"
+    build = stream_builder(
+        run, stage, encoder, derive(seed, name, "data"), folder / QUARANTINE, sight.prepare
     )
     rows = stage.batch // stage.blend.streams
-    loader = StepLoader(streams, rows, run.trainer.micro_rows, visual, dummy if world > 1 else None)
+    feed = Feed(build, numbers_of(stage, rank, world), rows, run.trainer.workers)
+    dummy = sight.dummy if world > 1 else None
+    loader = StepLoader(feed, run.trainer.micro_rows, sight.visual, dummy)
     metrics = MetricsWriter(folder / "metrics.jsonl")
     bar = StageBar(name, visible and rank == 0)
 
     def on_step(module: StageModule, row: dict[str, Any]) -> None:
         speed = row["supervised_per_second"]
-        bar.update(row["share"], row["loss"], speed, row["data_wait"])
+        seen = loader.counts()
+        row["data"] = {"read": seen.read, "set_aside": seen.bad, "mended": seen.mended}
+        row["data"] |= {"split": seen.split, "dropped": sum(seen.dropped.values())}
+        bar.update(row["share"], row["loss"], speed, row["data_wait"], seen.bad)
         is_due = row["step"] % run.trainer.log_steps == 0 or row["share"] >= 1.0
         if rank == 0 and is_due:
             metrics.write(row)
@@ -152,7 +162,7 @@ def _train(
         stage,
         plan,
         list(stage.blend.corpora),
-        is_cached,
+        sight.normalise,
         run.trainer.precision == "bf16",
         run.kernels.loss_chunk,
         on_step,
@@ -162,8 +172,11 @@ def _train(
     trainer = build_trainer(run.trainer, [resume, proof, *callbacks])
     # After the model's own seeds: dropout differs between ranks, as the data does.
     seed_all(derive(seed, name, "train", rank))
-    with bar:
-        trainer.fit(module, train_dataloaders=loader)
+    try:
+        with bar:
+            trainer.fit(module, train_dataloaders=loader)
+    finally:
+        feed.close()
     if module.progress.used(stage) < 1.0:
         raise KeyboardInterrupt
     proof.verify(model)
@@ -180,6 +193,8 @@ def _train(
     counts = {"tokens": done.tokens, "supervised": done.supervised}
     counts |= {"documents": done.documents, "images": done.images, "steps": done.step}
     shutil.copyfile(metrics.path, claim.result / "metrics.jsonl")
+    if (folder / QUARANTINE).exists():
+        shutil.copyfile(folder / QUARANTINE, claim.result / QUARANTINE)
     summary = {
         "name": name,
         "parts": saved,
@@ -188,8 +203,8 @@ def _train(
         "counts": counts,
         "supervised_by_corpus": done.by_corpus,
         "data": {
-            str(index): {corpus: asdict(counts) for corpus, counts in stream.counts.items()}
-            for index, stream in streams.items()
+            str(index): {corpus: asdict(counts) for corpus, counts in corpora.items()}
+            for index, corpora in feed.counts.items()
         },
         "seconds": resume.seconds_before + time.time() - began,
     }
@@ -214,30 +229,34 @@ def save_adapters(adapters: dict[str, Tensor], folder: Path) -> None:
     save_weights(whole, folder / "adapter.safetensors")
 
 
-def _visual(
-    run: Run, model: VisionLanguageModel, is_frozen: bool
-) -> tuple[Visual | None, Tensor | None, bool]:
-    """How pictures reach the model, a picture without content for ranks that have none, and
-    whether what reaches it are cached features."""
+@dataclass(frozen=True)
+class Sight:
+    """How pictures reach the model.
+
+    Attributes:
+        visual: pictures of a micro-batch to what the model takes; None for text alone.
+        dummy: a picture without content, for ranks that have none in a step.
+        prepare: makes what is done to each picture before packing; None: it is looked at only.
+        normalise: eight-bit pixels to what the encoder takes; None: ``visual`` gives features.
+    """
+
+    visual: Visual | None = None
+    dummy: Tensor | None = None
+    prepare: Callable[[], Prepare] | None = None
+    normalise: Callable[[Tensor], Tensor] | None = None
+
+
+def _sight(run: Run, model: VisionLanguageModel, is_frozen: bool) -> Sight:
     if model.encoder is None:
-        return None, None, False
+        return Sight()
     transform = build_transform(run.encoder, model.encoder)
     size = model.encoder.image_size
     if run.features.cache and is_frozen:
         source = FeatureSource(model.encoder, transform, cache_dir())
-        return source, torch.zeros(1, model.encoder.tokens, model.encoder.width), True
-    return Pixels(transform), torch.zeros(1, 3, size, size), False
-
-
-class Pixels:
-    """Picture bytes to normalised pixels."""
-
-    def __init__(self, transform: ImageTransform) -> None:
-        self.transform = transform
-
-    def __call__(self, pictures: Sequence[bytes]) -> Tensor:
-        """Pixels of the pictures, [images, 3, size, size]."""
-        return torch.stack([self.transform(data) for data in pictures])
+        return Sight(source, torch.zeros(1, model.encoder.tokens, model.encoder.width))
+    squared = Squared(transform)
+    blank = torch.zeros(1, 3, size, size, dtype=torch.uint8)
+    return Sight(squared.batch, blank, lambda: squared, transform.normalise)
 
 
 class FrozenProof(Callback):

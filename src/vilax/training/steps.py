@@ -10,17 +10,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vilax.config.errors import ConfigError
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
-from vilax.data.engine import CorpusSource, Stream
-from vilax.data.formats import open_corpus
+from vilax.data.engine import CorpusSource, Counts, Stream
+from vilax.data.intake import Prepare
 from vilax.data.packing import PackedBatch
 from vilax.data.prompt import PromptEncoder
-from vilax.training.sources import corpus_config, corpus_path
+from vilax.data.workers import Feed
+from vilax.training.sources import corpus_config, open_reader
 
-Visual = Callable[[Sequence[bytes]], Float[Tensor, "images ..."]]
-"""Picture bytes to what the model takes: pixels, or features where the encoder is frozen."""
+Visual = Callable[[Sequence[Any]], Float[Tensor, "images ..."]]
+"""Pictures to what the model takes: pixels, or features where the encoder is frozen."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class StepBatch:
 
     Attributes:
         parts: micro-batches, each forwarded on its own.
-        visual: for each micro-batch its pixels or features; None where it has no picture.
+        visual: for each micro-batch its pixels (uint8) or features; None where it has no picture.
         wait: seconds spent waiting for data.
     """
 
@@ -46,8 +46,8 @@ class StepBatch:
         )
 
 
-def open_sources(run: Run, stage: Stage) -> dict[str, CorpusSource]:
-    """Readers of a stage's blend.
+def open_sources(run: Run, stage: Stage, encoder: PromptEncoder) -> dict[str, CorpusSource]:
+    """Corpora of a stage's blend, as its streams take them.
 
     Raises:
         ConfigError: a corpus does not exist, naming the key and the path.
@@ -55,14 +55,8 @@ def open_sources(run: Run, stage: Stage) -> dict[str, CorpusSource]:
     sources: dict[str, CorpusSource] = {}
     for name in stage.blend.corpora:
         corpus = corpus_config(run, name)
-        path = corpus_path(run, corpus.path)
-        if not path.exists():
-            raise ConfigError(
-                f"corpora.{name}.path={corpus.path} does not exist;"
-                f" expected a file or folder in format {corpus.format}"
-            )
-        reader = open_corpus(name, path, corpus.format)
-        sources[name] = CorpusSource(reader, corpus.template)
+        reader = open_reader(run, name, encoder)
+        sources[name] = CorpusSource(reader, corpus.template, corpus.derive)
     return sources
 
 
@@ -71,18 +65,18 @@ class StepLoader:
 
     A job has ``blend.streams`` logical streams whatever its world size; rank r of W owns those
     with index % W == r. The rows of a step are therefore the same on one rank and on many.
+
+    Args:
+        feed: rows of this rank's streams.
+        micro_rows: rows of a micro-batch; 0: all of a step's rows.
+        visual: pictures to what the model takes; None for text alone.
+        dummy: stands where a micro-batch has no picture; None: nothing does.
     """
 
     def __init__(
-        self,
-        streams: dict[int, Stream],
-        rows_per_stream: int,
-        micro_rows: int,
-        visual: Visual | None,
-        dummy: Tensor | None,
+        self, feed: Feed, micro_rows: int, visual: Visual | None, dummy: Tensor | None
     ) -> None:
-        self.streams = streams
-        self.rows_per_stream = rows_per_stream
+        self.feed = feed
         self.micro_rows = micro_rows
         self.visual = visual
         self.dummy = dummy
@@ -90,11 +84,7 @@ class StepLoader:
     def __iter__(self) -> Iterator[StepBatch]:
         while True:
             began = time.perf_counter()
-            rows = [
-                next(stream)
-                for stream in self.streams.values()
-                for _ in range(self.rows_per_stream)
-            ]
+            rows = [row for some in next(self.feed).values() for row in some]
             batch = PackedBatch.from_rows(rows)
             parts = batch.split(self.micro_rows) if self.micro_rows else [batch]
             visual = [self._visual(part) for part in parts]
@@ -109,29 +99,61 @@ class StepLoader:
             return self.visual(part.images)
         return self.dummy
 
+    def counts(self) -> Counts:
+        """What this rank did so far, over its streams and corpora."""
+        total = Counts()
+        for corpora in self.feed.counts.values():
+            for counts in corpora.values():
+                total.add(counts)
+        return total
+
     def state(self) -> dict[str, Any]:
         """Position of each stream of this rank, as JSON."""
-        return {str(index): stream.state() for index, stream in self.streams.items()}
+        return self.feed.state()
 
     def restore(self, state: dict[str, Any]) -> None:
         """Put each stream of this rank where ``state`` (of any world size) says."""
-        for index, stream in self.streams.items():
-            stream.restore(state[str(index)])
+        self.feed.restore(state)
 
 
-def build_streams(
+def stream_builder(
     run: Run,
     stage: Stage,
     encoder: PromptEncoder,
     seed: int,
-    rank: int,
-    world: int,
     quarantine: Path,
-) -> dict[int, Stream]:
-    """The logical streams that a rank owns."""
-    sources = open_sources(run, stage)
-    return {
-        index: Stream(sources, stage.blend, encoder, stage.length, seed, index, quarantine)
-        for index in range(stage.blend.streams)
-        if index % world == rank
-    }
+    prepare: Callable[[], Prepare] | None = None,
+) -> Callable[[int], Stream]:
+    """What makes a stage's stream of a number; corpora are opened when the first one is asked for.
+
+    Args:
+        run: the configuration.
+        stage: whose blend.
+        encoder: documents to tokens.
+        seed: of blending and shuffling.
+        quarantine: JSONL file that names broken documents.
+        prepare: makes what is done to each picture before packing; None: it is looked at only.
+    """
+    opened: dict[str, dict[str, CorpusSource]] = {}
+
+    def build(number: int) -> Stream:
+        if not opened:
+            opened["sources"] = open_sources(run, stage, encoder)
+        return Stream(
+            opened["sources"],
+            stage.blend,
+            encoder,
+            stage.length,
+            seed,
+            number,
+            quarantine,
+            stage.images,
+            None if prepare is None else prepare(),
+        )
+
+    return build
+
+
+def numbers_of(stage: Stage, rank: int, world: int) -> list[int]:
+    """Streams that a rank owns."""
+    return [number for number in range(stage.blend.streams) if number % world == rank]

@@ -47,7 +47,7 @@ def parts_table(
 
 
 class StageBar:
-    """A bar over the stage's budget with loss, supervised tokens/s, data wait and time left."""
+    """A bar over the stage's budget: loss, tokens/s, data wait, broken documents, time left."""
 
     def __init__(self, name: str, visible: bool) -> None:
         self.bar = Progress(
@@ -57,12 +57,15 @@ class StageBar:
             TextColumn("loss {task.fields[loss]:.3f}"),
             TextColumn("{task.fields[speed]:.0f} supervised tokens/s"),
             TextColumn("data wait {task.fields[wait]:.0%}"),
+            TextColumn("{task.fields[bad]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=CONSOLE,
             disable=not visible,
         )
-        self.task = self.bar.add_task(name, total=1.0, loss=float("nan"), speed=0.0, wait=0.0)
+        self.task = self.bar.add_task(
+            name, total=1.0, loss=float("nan"), speed=0.0, wait=0.0, bad=""
+        )
 
     def __enter__(self) -> "StageBar":
         self.bar.start()
@@ -76,9 +79,10 @@ class StageBar:
     ) -> None:
         self.bar.stop()
 
-    def update(self, share: float, loss: float, speed: float, wait: float) -> None:
-        """Show the state after an optimizer step."""
-        self.bar.update(self.task, completed=share, loss=loss, speed=speed, wait=wait)
+    def update(self, share: float, loss: float, speed: float, wait: float, bad: int) -> None:
+        """Show the state after an optimizer step; ``bad`` documents were set aside so far."""
+        named = f"[red]{bad} set aside" if bad else ""
+        self.bar.update(self.task, completed=share, loss=loss, speed=speed, wait=wait, bad=named)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vilax.config.schema.base import Node, execution
 from vilax.config.schema.selection import Derivation, Selection
@@ -28,16 +28,29 @@ class Corpus(Node):
 
 
 class Blend(Node):
-    """Weighted corpora; a weight is the chance per document drawn."""
+    """Corpora, and how much of each."""
 
     corpora: dict[str, float] = Field(default_factory=dict)
-    """Name of a corpus (or a path) to its weight, above 0."""
+    """Name of a corpus (or a path) to its value, above 0; ``values`` says of what."""
+    values: Literal["weights", "epochs", "counts"] = "weights"
+    """weights: chances; epochs: times that one pass over the blend shows the corpus; counts: its
+    documents in one pass."""
+    per: Literal["documents", "images", "tokens"] = "documents"
+    """What weights are shares of; a corpus's mean per document is taken from a sample of it."""
     shuffle_buffer: int = Field(1000, ge=1)
     """Documents among which the next is drawn."""
-    packing_buffer: int = Field(64, ge=1)
+    packing_buffer: int = Field(256, ge=1)
     """Documents among which best-fit packing chooses."""
     streams: int = Field(2, ge=1, le=4096)
     """Logical data streams per job: ranks share them, so order is the same at any world size."""
+    bad_share: float = execution(0.01, ge=0, le=1)
+    """Share of broken documents of a corpus above which the run stops."""
+
+    @model_validator(mode="after")
+    def _shares_are_of_weights(self) -> "Blend":
+        if self.per != "documents" and self.values != "weights":
+            raise ValueError(f"per={self.per} goes with values=weights, not values={self.values}")
+        return self
 
 
 class MicroWorld(Node):

@@ -22,6 +22,8 @@ class Trainer(Node):
     """Rows per forward pass on a rank; 0: all of a step's rows at once."""
     activation_checkpointing: bool = execution(False)
     """Recompute block activations in backward."""
+    workers: int = execution(0, ge=0)
+    """Processes on each rank that read, decode and pack; 0: the training process does."""
     checkpoint_seconds: float = execution(120.0, gt=0)
     """Seconds between resume checkpoints inside a stage."""
     log_steps: int = execution(10, ge=1)

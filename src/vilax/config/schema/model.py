@@ -174,7 +174,7 @@ class Freeze(Node):
 class Kernels(Node):
     """How the model computes; results agree up to rounding."""
 
-    attention: Literal["auto", "flash", "sdpa", "eager"] = execution("auto")
-    """auto takes flash-attn's varlen on CUDA where installed, else torch's sdpa."""
+    attention: Literal["auto", "flash", "flex", "sdpa", "eager"] = execution("auto")
+    """auto takes flash-attn's varlen on CUDA where installed, else flex, else torch's sdpa."""
     loss_chunk: int = execution(4096, ge=16)
     """Supervised positions whose logits exist at one time."""

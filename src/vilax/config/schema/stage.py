@@ -10,18 +10,30 @@ from vilax.config.schema.model import Freeze
 
 
 class Budget(Node):
-    """How much a stage sees; exactly one of the two is given."""
+    """How much a stage sees; exactly one of the three is given."""
 
     tokens: int | None = Field(None, ge=1)
     """Tokens, text and visual, without padding."""
     documents: int | None = Field(None, ge=1)
-    """Documents."""
+    """Documents; each piece of a split one counts."""
+    images: int | None = Field(None, ge=1)
+    """Pictures."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Budget":
-        if (self.tokens is None) == (self.documents is None):
-            raise ValueError("give exactly one of tokens and documents")
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("give exactly one of tokens, documents and images")
         return self
+
+    @property
+    def kind(self) -> str:
+        """What is counted: ``tokens``, ``documents`` or ``images``."""
+        return next(iter(self.model_dump(exclude_none=True)))
+
+    @property
+    def amount(self) -> int:
+        """How much of it."""
+        return int(getattr(self, self.kind))
 
 
 class Rates(Node):
@@ -74,6 +86,8 @@ class Stage(Node):
     """When it ends."""
     length: int = Field(4096, ge=16)
     """Tokens in a row; documents are packed into rows."""
+    images: int | None = Field(None, ge=1)
+    """Pictures in a row, at most; null: as many as come."""
     batch: int = Field(8, ge=1)
     """Rows per optimizer step, over all ranks; a multiple of ``blend.streams``."""
     rates: Rates = Rates()
