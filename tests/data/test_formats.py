@@ -19,7 +19,7 @@ from tests.data.writers import (
 )
 from vilax.config.errors import ConfigError
 from vilax.data.document import Document, Image, Text
-from vilax.data.formats import BadSample, Reader, files, flan, llava, open_corpus, told_format
+from vilax.data.formats import BadSample, Reader, files, llava, open_corpus, told_format
 from vilax.data.formats.mmc4 import Mmc4Reader
 
 
@@ -74,7 +74,7 @@ def test_pairs_that_are_incomplete(tmp_path: Path) -> None:
     good, bad = read(open_corpus("pairs", tmp_path / "0.tar"))
     assert [shape(d) for d in good] == [["[image]", "text first"], ["[image]", "in a folder"]]
     assert {key: reason.split(":")[0] for key, reason in bad.items()} == {
-        "0.tar/a": "no picture (png, jpg, jpeg, webp, bmp, tiff)",
+        "0.tar/a": "no picture (png, jpg, jpeg, webp, bmp, tiff, tif, gif)",
         "0.tar/b": "no .txt",
         "0.tar/d": "empty caption",
         "0.tar/e": "the picture is empty or cut short",
@@ -276,38 +276,21 @@ def test_text_and_flan(tmp_path: Path) -> None:
     assert [s.role for s in good[0].segments if isinstance(s, Text)] == ["user", "assistant"]
 
 
-def test_flan_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The part of pyarrow that the reader uses, in memory: pyarrow itself is optional."""
-    rows = [{"inputs": f"q{n}", "targets": f"a{n}"} for n in range(5)]
-    path = tmp_path / "0.parquet"
-    path.write_bytes(b"PAR1")
+def test_flan_parquet(tmp_path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
 
-    class Column(list):  # type: ignore[type-arg]
-        def __getitem__(self, index):  # type: ignore[no-untyped-def]
-            value = super().__getitem__(index)
-            return type("Cell", (), {"as_py": lambda _: value})()
-
-    class Parquet:
-        def __init__(self, _: object = None) -> None:
-            self.names = ["inputs", "targets"]
-            self.num_row_groups = 2
-
-        def row_group(self, group: int):  # type: ignore[no-untyped-def]
-            return type("Group", (), {"num_rows": (3, 2)[group]})()
-
-        def read_row_group(self, group: int, columns: list[str]):  # type: ignore[no-untyped-def]
-            some = rows[:3] if group == 0 else rows[3:]
-            return {name: Column(r[name] for r in some) for name in columns}
-
-        read_schema = read_metadata = ParquetFile = staticmethod(lambda _: Parquet())
-
-    module = lambda _: Parquet()  # noqa: E731
-    monkeypatch.setattr(flan, "parquet_module", module)
-    monkeypatch.setattr("vilax.data.formats.parquet_module", module)
-    good, bad = read(open_corpus("f", tmp_path))
-    assert not bad
-    assert [shape(d) for d in good] == [[f"q{n}", f"a{n}"] for n in range(5)]
+    rows = [{"inputs": f"q{n}", "targets": f"a{n}", "task": "t"} for n in range(5)]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "0.parquet", row_group_size=3)
+    parquet.write_table(pyarrow.Table.from_pylist(rows[:1]), tmp_path / "2.parquet")
+    (tmp_path / "1.parquet").write_bytes((tmp_path / "0.parquet").read_bytes()[:-9])
+    reader = open_corpus("f", tmp_path)
+    good, bad = read(reader)
+    assert [shape(d) for d in good] == [*([f"q{n}", f"a{n}"] for n in range(5)), ["q0", "a0"]]
     assert good[4].key == "0.parquet:1:2"
+    assert list(bad) == ["1.parquet:0:1"]
+    assert "no parquet that can be read" in bad["1.parquet:0:1"]
+    assert [reader.shard(n) for n in (4, 5, 6)] == ["0.parquet", "1.parquet", "2.parquet"]
 
 
 def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,6 @@ TOOLS = {
     "build": "shards and indexes from folders of pictures, texts and annotations",
     "convert": "VILA's pickled shards to tars and JSON Lines, without running a pickle",
     "select": "lists of keys: by score, at random, or until a budget is reached",
-    "derive": "write pages cut into pairs, images first, or with fewer pictures",
-    "scores": "similarity of picture and text by a CLIP on disk",
-    "overlap": "pictures and texts of an evaluation that occur in training data",
 }
 
 

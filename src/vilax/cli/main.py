@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"vilax: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("vilax: interrupted; the same command goes on from here", file=sys.stderr)
+        print("vilax: interrupted; a run goes on from here by the same command", file=sys.stderr)
         return 130
     return code
 

@@ -19,6 +19,7 @@ from vilax.config.schema.video import FrameSampling
 from vilax.data.document import Image
 from vilax.data.formats.files import BadSample
 from vilax.data.images import MAX_PIXELS
+from vilax.data.png import encode_png
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -99,6 +100,20 @@ def frame_times(
         index = _index(container, name)
         chosen = choose(index.times, index.keys, sampling, span)
         return [float(index.times[number]) for number in chosen]
+
+
+def numbered_frames(source: Path | bytes, numbers: Sequence[int]) -> list[Frame]:
+    """Frames of a video by their numbers, from 0, ascending.
+
+    Raises:
+        BadSample: as for ``sample_frames``, or it has fewer frames.
+    """
+    with _opened(source) as (container, name):
+        index = _index(container, name)
+        if numbers and numbers[-1] >= len(index.stamps):
+            has = len(index.stamps)
+            raise BadSample(name, f"has {has} frames, and none of number {numbers[-1]}")
+        return list(_decode(container, index, numbers, name))
 
 
 @contextmanager
@@ -191,14 +206,10 @@ def _decode(
 
 
 def _png(frame: "VideoFrame") -> bytes:
-    import PIL.Image
-
     pixels = frame.to_ndarray(format="rgb24")
     # The file says how far the camera was turned; players turn the picture back.
     turns = round(float(frame.rotation or 0) / 90) % 4
-    out = io.BytesIO()
-    PIL.Image.fromarray(np.rot90(pixels, turns)).save(out, "PNG", compress_level=1)
-    return out.getvalue()
+    return encode_png(np.rot90(pixels, turns))
 
 
 def video_segments(frames: Sequence[Frame]) -> tuple[Image, ...]:

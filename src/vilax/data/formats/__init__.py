@@ -9,9 +9,10 @@ from typing import Any
 from vilax.config.errors import ConfigError, unknown
 from vilax.data.formats.coyo import CoyoReader
 from vilax.data.formats.files import BadSample, Reader, parse
-from vilax.data.formats.flan import FlanReader, parquet_module
+from vilax.data.formats.flan import FlanReader
 from vilax.data.formats.llava import LlavaReader, first_elements
 from vilax.data.formats.mmc4 import Mmc4Reader
+from vilax.data.formats.parquet import column_names
 from vilax.data.formats.text import TextReader
 
 __all__ = ["BadSample", "Reader", "open_corpus", "told_format"]
@@ -41,7 +42,7 @@ _LOOKED_AT = 20
 _SNIFFED = 1 << 10
 
 
-def open_corpus(name: str, path: Path, format: str = "auto") -> Reader:
+def open_corpus(name: str, path: Path, format: str = "auto", images: Path | None = None) -> Reader:
     """A reader of the documents at ``path``.
 
     Args:
@@ -94,7 +95,7 @@ def _tell(where: str, files: list[Path]) -> str:
     if first.suffix == ".tar":
         return "coyo"
     if first.suffix == ".parquet":
-        columns = parquet_module(first).read_schema(first).names
+        columns = column_names(files)
         if {"inputs", "targets"} <= set(columns):
             return "flan"
         raise ConfigError(

@@ -1,6 +1,6 @@
-"""Image-text pairs: WebDataset tars of ``KEY.jpg`` and ``KEY.txt`` (COYO, img2dataset)."""
+"""Image-text pairs: WebDataset tars of ``KEY.jpg`` and ``KEY.txt`` (COYO, img2dataset, CC3M)."""
 
-from array import array
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,71 +8,36 @@ from typing import Any
 import numpy as np
 
 from vilax.data.document import Document, Image, Text
-from vilax.data.formats.files import BadSample, Files, fingerprint
-from vilax.data.formats.tar import BLOCK, Member, header_name, members
+from vilax.data.formats.files import BadSample, Files, fingerprint, misnamed
+from vilax.data.formats.index import Scanned, table
+from vilax.data.formats.tar import BLOCK, Member, header_name, members, split_name
 
-PICTURES = ("png", "jpg", "jpeg", "webp", "bmp", "tiff")
-"""Extensions of the picture; other files of a key (``KEY.json``) are not read."""
+PICTURES = ("png", "jpg", "jpeg", "webp", "bmp", "tiff", "tif", "gif")
+"""Extensions of the picture."""
+
+CAPTIONS = ("caption", "text")
+"""Fields of ``KEY.json`` that hold the caption where there is no ``KEY.txt``."""
 
 LONGEST_CAPTION = 1 << 20
 """Bytes of a caption; more is a damaged archive, not a caption."""
 
-
-def split_name(name: str) -> tuple[str, str]:
-    """Key and extension: the file's name is cut at its first dot (WebDataset's rule)."""
-    folder, slash, base = name.rpartition("/")
-    stem, _, extension = base.partition(".")
-    return folder + slash + stem, extension.lower()
+NOTHING = -1
+"""Offset of a part that is not there."""
 
 
 class CoyoReader:
-    """A picture and its supervised caption per key; neighbouring files of one key are a pair."""
+    """A picture and its supervised caption per key; neighbouring files of one key belong together.
+
+    The caption is ``KEY.txt``, or else a field of ``KEY.json``, whose fields are the facts.
+    """
 
     def __init__(self, name: str, files: Sequence[Path]) -> None:
         self.name = name
         self._files = Files(files)
-        self._faults: dict[int, tuple[str, str]] = {}
-        rows = array("q")
-        for number, path in enumerate(files):
-            self._index(number, path, rows)
-        self._rows = np.frombuffer(rows, dtype=np.int64).reshape(-1, 5) if rows else None
-
-    def _index(self, number: int, path: Path, rows: "array[int]") -> None:
-        key = ""
-        group: dict[str, Member] = {}
-        for member in members(path):
-            stem, extension = split_name(member.name) if member.name else ("", "")
-            if stem != key or member.fault:
-                self._close(number, key, group, rows)
-                key, group = stem, {}
-            if member.fault and not member.name:
-                self._fault(f"{path.name}@{member.offset}", member.fault, rows)
-            else:
-                group[extension] = member
-        self._close(number, key, group, rows)
-
-    def _close(self, number: int, key: str, group: dict[str, Member], rows: "array[int]") -> None:
-        if not group:
-            return
-        named = f"{self._files.paths[number].name}/{key}"
-        broken = next((member.fault for member in group.values() if member.fault), "")
-        picture = next((group[e] for e in PICTURES if e in group), None)
-        text = group.get("txt")
-        if picture is None or text is None:
-            if broken or picture is not None or text is not None:
-                missing = f"no picture ({', '.join(PICTURES)})" if picture is None else "no .txt"
-                self._fault(named, broken or missing, rows)
-        elif broken:
-            self._fault(named, broken, rows)
-        else:
-            rows.extend((number, picture.offset, picture.size, text.offset, text.size))
-
-    def _fault(self, key: str, reason: str, rows: "array[int]") -> None:
-        self._faults[len(rows) // 5] = (key, reason)
-        rows.extend((0, 0, 0, 0, 0))
+        self._table = table("pairs", files, 6, _scan)
 
     def __len__(self) -> int:
-        return 0 if self._rows is None else len(self._rows)
+        return len(self._table)
 
     def __getitem__(self, index: int) -> Document:
         """Document ``index``.
@@ -80,55 +45,150 @@ class CoyoReader:
         Raises:
             BadSample: a part is missing, cut short, empty, or the archive is damaged there.
         """
-        if index in self._faults:
-            raise BadSample(*self._faults[index])
-        if self._rows is None:
-            raise IndexError(index)
-        number, image_at, image_size, text_at, text_size = self._rows[index].tolist()
-        shard = self._files.paths[number].name
-        try:
-            block = self._files.read(
-                number, text_at - BLOCK, BLOCK + min(text_size, LONGEST_CAPTION)
-            )
-            picture = self._files.read(number, image_at, image_size)
-        except OSError as error:
-            raise BadSample(f"{shard}@{text_at}", f"cannot be read: {error}") from error
-        key = f"{shard}/{split_name(header_name(block[:BLOCK]))[0]}"
-        if len(picture) < image_size or not picture:
+        image_at, image_size, text_at, text_size, json_at, json_size = self._row(index)
+        number = self._table.file_of(index)
+        name = self._name(index)
+        key = self._named(index, name)
+        picture = self._files.whole(key, number, image_at, image_size)
+        if not picture:
             raise BadSample(key, "the picture is empty or cut short")
-        try:
-            caption = block[BLOCK:].decode("utf-8").strip()
-        except UnicodeDecodeError as error:
-            raise BadSample(key, f"the caption is not UTF-8: {error}") from error
-        if not caption:
+        if text_at != NOTHING:
+            raw = self._files.whole(key, number, text_at, min(text_size, LONGEST_CAPTION))
+            try:
+                caption = raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise BadSample(key, f"the caption is not UTF-8: {error}") from error
+        else:
+            facts = self._json(key, number, json_at, json_size)
+            caption = next((c for f in CAPTIONS if isinstance(c := facts.get(f), str)), "")
+        if not caption.strip():
             raise BadSample(key, "empty caption")
-        return Document(key, self.name, (Image(picture), Text(caption)))
+        segments = (Image(picture), Text(caption.strip()))
+        return Document(key, self.name, segments, misnamed(name, picture))
+
+    def _row(self, index: int) -> list[int]:
+        if index in self._table.faults:
+            raise BadSample(*self._table.faults[index])
+        return self._table[index]
 
     def key(self, index: int) -> str:
         """Name of document ``index``."""
-        if index in self._faults:
-            return self._faults[index][0]
-        if self._rows is None:
-            raise IndexError(index)
-        number, _, _, text_at, _ = self._rows[index].tolist()
-        header = self._files.read(number, text_at - BLOCK, BLOCK)
-        return f"{self._files.paths[number].name}/{split_name(header_name(header))[0]}"
+        if index in self._table.faults:
+            return self._table.faults[index][0]
+        return self._named(index, self._name(index))
+
+    def _name(self, index: int) -> str:
+        """Path of the picture within its archive; empty if that cannot be read."""
+        image_at = self._table[index][0]
+        try:
+            header = self._files.read(self._table.file_of(index), image_at - BLOCK, BLOCK)
+        except OSError:
+            return ""
+        return header_name(header) if len(header) == BLOCK else ""
+
+    def _named(self, index: int, name: str) -> str:
+        shard = self.shard(index)
+        return f"{shard}/{split_name(name)[0]}" if name else f"{shard}@{self._table[index][0]}"
 
     def shard(self, index: int) -> str:
         """Archive of document ``index``."""
-        if self._rows is None:
-            raise IndexError(index)
-        return self._files.paths[int(self._rows[index, 0])].name
+        return self._files.paths[self._table.file_of(index)].name
 
     def facts(self, index: int) -> dict[str, Any]:
-        """The caption of document ``index``.
+        """Fields of ``KEY.json`` of document ``index``, and its caption as ``text``.
 
         Raises:
             BadSample: a part is missing.
         """
-        text = self[index].segments[1]
-        return {"text": text.text} if isinstance(text, Text) else {}
+        _, _, text_at, text_size, json_at, json_size = self._row(index)
+        key, number = self.key(index), self._table.file_of(index)
+        facts = {} if json_at == NOTHING else self._json(key, number, json_at, json_size)
+        if text_at != NOTHING:
+            raw = self._files.whole(key, number, text_at, min(text_size, LONGEST_CAPTION))
+            facts["text"] = raw.decode("utf-8", "replace").strip()
+        return facts
+
+    def _json(self, key: str, number: int, offset: int, size: int) -> dict[str, Any]:
+        try:
+            facts = json.loads(self._files.whole(key, number, offset, size))
+        except ValueError as error:
+            raise BadSample(key, f"its .json is not JSON: {error}") from error
+        if not isinstance(facts, dict):
+            raise BadSample(key, f"its .json is no object but {type(facts).__name__}")
+        return facts
 
     def fingerprint(self) -> str:
         """Hash of the archives."""
         return fingerprint("coyo", self._files.paths)
+
+
+def _scan(path: Path) -> Scanned:
+    """Offset and size of picture, text and JSON of each key of an archive."""
+    found = _Groups(path.name)
+    try:
+        for member in members(path):
+            found.add(member)
+    except OSError as error:
+        found.fault(path.name, f"cannot be read: {error}")
+    found.close()
+    return Scanned(np.array(found.rows, dtype=np.int64).reshape(-1, 6), found.faults)
+
+
+class _Groups:
+    """Members of an archive, gathered by key."""
+
+    def __init__(self, shard: str) -> None:
+        self.rows: list[tuple[int, ...]] = []
+        self.faults: dict[int, tuple[str, str]] = {}
+        self._shard = shard
+        self._key = ""
+        self._group: dict[str, Member] = {}
+        self._seen: set[int] = set()
+        self._wrong = ""
+
+    def add(self, member: Member) -> None:
+        if not member.name:
+            self.close()
+            self.fault(f"{self._shard}@{member.offset}", member.fault)
+            return
+        stem, extension = split_name(member.name)
+        if stem != self._key:
+            self.close()
+            self._key = stem
+        if member.fault and not self._wrong:
+            self._wrong = member.fault
+        if extension in self._group:
+            self._wrong = self._wrong or f"duplicate key: .{extension} is there twice"
+        self._group[extension] = member
+
+    def close(self) -> None:
+        """End the key whose files were gathered."""
+        group, wrong, named = self._group, self._wrong, f"{self._shard}/{self._key}"
+        self._group, self._wrong = {}, ""
+        if not group:
+            return
+        picture = next((group[e] for e in PICTURES if e in group), None)
+        text, facts = group.get("txt"), group.get("json")
+        if picture is None and text is None and not wrong:
+            return
+        digest = hash(self._key)
+        if digest in self._seen:
+            wrong = wrong or "duplicate key: its files stand in two places"
+        self._seen.add(digest)
+        if not wrong and picture is None:
+            wrong = f"no picture ({', '.join(PICTURES)})"
+        if not wrong and text is None and facts is None:
+            wrong = "no .txt"
+        if wrong:
+            self.fault(named, wrong)
+            return
+        assert picture is not None
+        row = [picture.offset, picture.size]
+        for part in (text, facts):
+            row += [NOTHING, 0] if part is None else [part.offset, part.size]
+        self.rows.append(tuple(row))
+
+    def fault(self, key: str, reason: str) -> None:
+        """A row for what cannot be read."""
+        self.faults[len(self.rows)] = (key, reason)
+        self.rows.append((NOTHING, 0, NOTHING, 0, NOTHING, 0))

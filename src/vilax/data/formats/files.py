@@ -16,6 +16,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from vilax.data.document import Document
+from vilax.data.formats.index import Scanned, table
+from vilax.data.signatures import kind
 
 OPEN_FILES = 64
 """Files that a reader keeps open."""
@@ -26,6 +28,18 @@ HASHED_WHOLE = 64 << 20
 HASHED_BLOCKS = 16
 HASHED_BLOCK = 1 << 20
 SCANNED_BLOCK = 1 << 24
+
+KINDS = {
+    "jpg": "JPEG",
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "webp": "WEBP",
+    "bmp": "BMP",
+    "tif": "TIFF",
+    "tiff": "TIFF",
+    "gif": "GIF",
+}
+"""What a picture's extension claims that it holds."""
 
 
 class BadSample(Exception):
@@ -87,6 +101,20 @@ class Files:
         """
         return pread(self._handle(number).fileno(), size, offset)
 
+    def whole(self, key: str, number: int, offset: int, size: int) -> bytes:
+        """The same, and all of it.
+
+        Raises:
+            BadSample: the file is gone, cannot be read, or is shorter than it was.
+        """
+        try:
+            data = self.read(number, offset, size)
+        except OSError as error:
+            raise BadSample(key, f"{self.paths[number].name} cannot be read: {error}") from error
+        if len(data) < size:
+            raise BadSample(key, f"{self.paths[number].name} has become shorter while it was read")
+        return data
+
     def _handle(self, number: int) -> BinaryIO:
         handle = self._open.get(number)
         if handle is not None:
@@ -114,38 +142,32 @@ class Lines:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.files = Files(paths)
-        found = [_line_ranges(path) for path in paths]
-        self._starts = _joined([starts for starts, _ in found])
-        self._sizes = _joined([sizes for _, sizes in found])
-        self._first = np.cumsum([0, *(len(starts) for starts, _ in found)])
+        self._table = table("lines", paths, 2, _scan_lines)
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return len(self._table)
 
     def file_of(self, index: int) -> int:
         """Number of the file that holds line ``index``."""
-        return int(np.searchsorted(self._first, index, side="right")) - 1
+        return self._table.file_of(index)
 
     def key(self, index: int) -> str:
         """File name and number of the line among the file's non-empty lines, from 1."""
         number = self.file_of(index)
-        return f"{self.files.paths[number].name}:{index - int(self._first[number]) + 1}"
+        return f"{self.files.paths[number].name}:{self._table.within(index) + 1}"
 
     def record(self, index: int) -> dict[str, Any]:
         """The JSON object of line ``index``.
 
         Raises:
-            BadSample: the line is not a JSON object.
+            BadSample: the line is not a JSON object, or cannot be read.
         """
-        start, size = int(self._starts[index]), int(self._sizes[index])
-        return parse(self.key(index), self.files.read(self.file_of(index), start, size))
+        start, size = self._table[index]
+        key = self.key(index)
+        return parse(key, self.files.whole(key, self.file_of(index), start, size))
 
 
-def _joined(parts: list[Int64[np.ndarray, " n"]]) -> Int64[np.ndarray, " n"]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
-
-
-def _line_ranges(path: Path) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
+def _scan_lines(path: Path) -> Scanned:
     """Start and size of each non-empty line of a file."""
     ends: list[Int64[np.ndarray, " n"]] = []
     base = 0
@@ -153,13 +175,34 @@ def _line_ranges(path: Path) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray,
         while block := file.read(SCANNED_BLOCK):
             ends.append(np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == 10) + base)
             base += len(block)
-    stops = _joined(ends)
+    stops = np.concatenate(ends) if ends else np.zeros(0, dtype=np.int64)
     if base and (len(stops) == 0 or stops[-1] != base - 1):
         stops = np.append(stops, base)
     starts = np.concatenate([np.zeros(1, dtype=np.int64), stops[:-1] + 1])[: len(stops)]
     sizes = stops - starts
     filled = sizes > 1
-    return starts[filled], sizes[filled]
+    return Scanned(np.stack([starts[filled], sizes[filled]], axis=1))
+
+
+class _Twice(Exception):
+    """A field that an object has twice."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return record
+
+
+def misnamed(name: str, data: bytes) -> tuple[str, ...]:
+    """A note if a picture's extension is that of another kind of picture."""
+    claimed = KINDS.get(name.rpartition(".")[2].lower())
+    found = kind(data)
+    if not claimed or not found or claimed == found:
+        return ()
+    return (f"named .{name.rpartition('.')[2]}, but holds a {found.lower()}",)
 
 
 def parse(key: str, raw: bytes) -> dict[str, Any]:
@@ -169,9 +212,13 @@ def parse(key: str, raw: bytes) -> dict[str, Any]:
         BadSample: it is not one.
     """
     try:
-        record = json.loads(raw)
+        record = json.loads(raw, object_pairs_hook=_once)
     except ValueError as error:
         raise BadSample(key, f"not JSON: {error}") from error
+    except RecursionError as error:
+        raise BadSample(key, "JSON nested too deep") from error
+    except _Twice as error:
+        raise BadSample(key, f"field {error.args[0]!r} is there twice") from None
     if not isinstance(record, dict):
         raise BadSample(key, f"expected a JSON object, found {type(record).__name__}")
     return record

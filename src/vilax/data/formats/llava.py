@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 
 from vilax.data.document import Document, Image, Segment, Text
-from vilax.data.formats.files import BadSample, Files, Lines, field, fingerprint, inside, parse
+from vilax.data.formats.files import (
+    BadSample,
+    Files,
+    Lines,
+    field,
+    fingerprint,
+    inside,
+    misnamed,
+    parse,
+)
+from vilax.data.formats.index import Scanned, table
 
 PLACEHOLDER = "<image>"
 
@@ -55,14 +65,16 @@ class LlavaReader:
         marked = sum(text.count(PLACEHOLDER) for role, text in turns if role == "human")
         if marked not in (0, len(named)):
             raise BadSample(key, f"{marked} placeholders for {len(named)} pictures")
-        pictures = iter([Image(self._picture(key, name)) for name in named])
+        shown = [Image(self._picture(key, name)) for name in named]
+        notes = [n for name, i in zip(named, shown, strict=True) for n in misnamed(name, i.data)]
+        pictures = iter(shown)
         segments: list[Segment] = [] if marked else list(pictures)
         for role, text in turns:
             if role == "human":
                 segments += _question(text, pictures, alone=len(named) == 1)
             else:
                 segments.append(Text(text, role="assistant"))
-        return Document(key, self.name, tuple(segments))
+        return Document(key, self.name, tuple(segments), tuple(dict.fromkeys(notes)))
 
     def _picture(self, key: str, name: object) -> bytes:
         if not isinstance(name, str):
@@ -139,23 +151,27 @@ class _ArrayElements:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.files = Files(paths)
-        rows = [(n, *place) for n, path in enumerate(paths) for place in _elements(path)]
-        self._rows = np.array(rows, dtype=np.int64).reshape(-1, 3)
+        self._table = table("elements", paths, 2, _scan_array)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._table)
 
     def file_of(self, index: int) -> int:
-        return int(self._rows[index, 0])
+        return self._table.file_of(index)
 
     def key(self, index: int) -> str:
-        number = self.file_of(index)
-        first = int(np.searchsorted(self._rows[:, 0], number))
-        return f"{self.files.paths[number].name}[{index - first}]"
+        name = self.files.paths[self.file_of(index)].name
+        return f"{name}[{self._table.within(index)}]"
 
     def record(self, index: int) -> dict[str, Any]:
-        number, start, size = self._rows[index].tolist()
-        return parse(self.key(index), self.files.read(number, start, size))
+        start, size = self._table[index]
+        key = self.key(index)
+        return parse(key, self.files.whole(key, self.file_of(index), start, size))
+
+
+def _scan_array(path: Path) -> Scanned:
+    rows = np.array(list(_elements(path)), dtype=np.int64)
+    return Scanned(rows.reshape(-1, 2))
 
 
 def _elements(path: Path) -> Iterator[tuple[int, int]]:

@@ -65,13 +65,13 @@ class Mmc4Reader:
         for number, text in enumerate(texts):
             if number in before:
                 if sentences:
-                    segments.append(Text(" ".join(sentences)))
+                    segments.append(Text(" ".join(sentences), sentence=len(sentences[0])))
                     sentences = []
                 segments += [Image(self._picture(key, shard, i)) for i in before[number]]
             if stripped := text.strip():
                 sentences.append(stripped)
         if sentences:
-            segments.append(Text(" ".join(sentences)))
+            segments.append(Text(" ".join(sentences), sentence=len(sentences[0])))
         while segments and isinstance(segments[-1], Image):
             segments.pop()
         if not segments:

@@ -2,9 +2,10 @@
 
 import hashlib
 import mmap
+import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,10 +13,12 @@ from vilax.data.formats.files import Files
 
 BLOCK = 512
 LONGEST_NAME = 1 << 16
+GZIP = b"\x1f\x8b"
+PLAIN_KINDS = (b"\0", b"0")
+LINKS = (b"1", b"2")
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A file in an archive.
 
     Attributes:
@@ -45,7 +48,76 @@ def members(path: Path) -> Iterator[Member]:
         yield Member("", 0, 0, "the archive is empty")
         return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        yield from _scan(data, size)
+        if data[:2] == GZIP:
+            yield Member("", 0, 0, "the archive is compressed (gzip); expected a plain tar")
+            return
+        plain = _plain(data, size)
+        yield from _scan(data, size) if plain is None else plain
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Key and extension: the file's name is cut at its first dot (WebDataset's rule)."""
+    folder, slash, base = name.rpartition("/")
+    stem, _, extension = base.partition(".")
+    return folder + slash + stem, extension.lower()
+
+
+_HEADER = struct.Struct("100s24x12s12x6s2xc100x5s83xc")
+"""Name, size, checksum, kind, magic, and the first byte of the prefix."""
+
+
+def _plain(data: mmap.mmap, total: int) -> list[Member] | None:
+    """Members of an archive without anything unusual; None if there is, or may be.
+
+    Checksums of headers are added up together, which is what makes it quick.
+    """
+    found: list[Member] = []
+    stored: list[bytes] = []
+    position = 0
+    while position + BLOCK <= total:
+        name, digits, checksum, kind, magic, prefix = _HEADER.unpack_from(data, position)
+        if magic != b"ustar":
+            if any(data[position : position + BLOCK]):
+                return None
+            break
+        try:
+            size = int(digits[:11], 8)
+            text = name.rstrip(b"\0").decode()
+        except ValueError:
+            return None
+        position += BLOCK
+        if size < 0 or position + size > total or kind not in PLAIN_KINDS or prefix != b"\0":
+            return None
+        if not text or "\0" in text or ".." in text or text[0] == "/":
+            return None
+        found.append(Member(text, position, size))
+        stored.append(checksum)
+        position += (size + BLOCK - 1) // BLOCK * BLOCK
+    else:
+        if position != total:
+            return None
+    return found if _checked(data, found, stored) else None
+
+
+def _checked(data: mmap.mmap, found: list[Member], stored: list[bytes]) -> bool:
+    """Whether the checksum of every member's header is right."""
+    whole = np.frombuffer(data, dtype=np.uint8)
+    try:
+        for first in range(0, len(found), 4096):
+            starts = np.array([m.offset - BLOCK for m in found[first : first + 4096]])
+            headers = whole[starts[:, None] + np.arange(BLOCK)]
+            sums = headers.sum(axis=1, dtype=np.uint32)
+            sums += 8 * 32 - headers[:, 148:156].sum(axis=1, dtype=np.uint32)
+            said = b"".join(stored[first : first + 4096])
+            digits = np.frombuffer(said, dtype=np.uint8).reshape(-1, 6).astype(np.int64) - 48
+            if (digits < 0).any() or (digits > 7).any():
+                return False
+            if (digits @ (8 ** np.arange(5, -1, -1)) != sums).any():
+                return False
+        return True
+    finally:
+        # A map cannot be closed while an array looks at it.
+        del whole
 
 
 def _scan(data: mmap.mmap, total: int) -> Iterator[Member]:
@@ -73,10 +145,15 @@ def _scan(data: mmap.mmap, total: int) -> Iterator[Member]:
         else:
             if long_size is not None:
                 size = long_size
+            name = long_name or header_name(header)
             if kind in b"\0" + b"07":
-                name = long_name or header_name(header)
                 fault = "" if start + size <= total else "the archive ends within this file"
+                if ".." in name.split("/") or name.startswith("/"):
+                    fault = f"its name {name!r} lies outside of the archive"
                 yield Member(name, start, size, fault)
+            elif kind in LINKS:
+                yield Member(name, start, 0, "a link, not a file")
+                size = 0
             long_name, long_size = "", None
         position = start + -(-size // BLOCK) * BLOCK
     if position == total:
