@@ -12,7 +12,9 @@ from tests.data.test_video import grey, write
 from tests.data.writers import add, write_lines
 from vilax.config.errors import ConfigError
 from vilax.config.schema.video import FrameSampling, VideoRecords
+from vilax.data.build import Source, build, plan_build
 from vilax.data.document import Document, Image, Text
+from vilax.data.formats import open_corpus
 from vilax.data.formats.files import BadSample, Reader
 from vilax.data.formats.video_open import open_videos
 from vilax.data.video import sample_frames
@@ -317,6 +319,54 @@ def test_broken_videos_and_records_are_named(tmp_path: Path) -> None:
     assert list(found) == [f"x.jsonl:{n}" for n in range(1, 1 + len(expected))]
     for wanted, reason in zip(expected, found.values(), strict=True):
         assert wanted in reason, (wanted, reason)
+
+
+def test_layouts_are_told_by_their_records_or_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.mp4")
+    (tmp_path / "clips").mkdir()
+    write(tmp_path / "clips/video7.mp4")
+    (tmp_path / "clips/video7.txt").write_text("seven")
+    write(tmp_path / "clips/x.mp4")
+    (tmp_path / "clips/x.json").write_text('{"caption": "ten"}')
+    (tmp_path / "youtube_mapping.txt").write_text("x vid7\n")
+    (tmp_path / "captions.txt").write_text("video7 seven\n")
+    whole = {"idx": "-1", "content": "whole"}
+    share = {"video_id": "a", "video_path": "a.mp4", "keyframe": [0, 9], "captions": [whole]}
+    asked = {"question": "q", "answer": "a", "video_id": 7}
+    for file, content, format, wanted in (
+        ("chat.json", [said("q", "a", video="a.mp4")], "auto", ["#8", "q", "a"]),
+        ("gpt.json", [{"video_id": "a", "q": "q", "a": "a"}], "auto", ["#8", "q", "a"]),
+        ("qa.json", [asked | {"video_id": "a"}], "auto", ["#8", "q", "a"]),
+        ("share.json", [share], "auto", ["#2", "whole"]),
+        ("rtt_qa.json", [asked], "msrvtt_qa", ["#8", "q", "a"]),
+        ("msvd_qa.json", [asked], "msvd_qa", ["#8", "q", "a"]),
+        ("captions.txt", None, "msvd", ["#8", "seven"]),
+        ("rtt.json", {"sentences": [{"video_id": "a", "caption": "c"}]}, "msrvtt", ["#8", "c"]),
+        ("clips", None, "auto", ["#8", "seven"]),
+        ("clips", None, "video_captions", ["#8", "seven"]),
+    ):
+        if content is not None:
+            write_json(tmp_path / file, content)
+        reader = open_corpus("v", tmp_path / file, format)
+        assert shape(reader[0]) == wanted, file
+    wrong = open_corpus("v", tmp_path / "rtt_qa.json", "video_qa")
+    assert "for numbers see the formats msrvtt_qa and msvd_qa" in reasons(wrong).popitem()[1]
+    own = tmp_path / "own.yaml"
+    own.write_text("kind: video\nrecords: {frames: {rate: 1.0}, timestamps: true}\n")
+    assert len(open_corpus("v", tmp_path / "chat.json", str(own))[0].segments) == 10
+    own.write_text("kind: video\nrecords: {frame: {rate: 1.0}}\n")
+    with pytest.raises(ConfigError, match="frame"):
+        open_corpus("v", tmp_path / "chat.json", str(own))
+
+
+def test_videos_can_be_built_into_shards(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    write(tmp_path / "src/a.mp4")
+    write_json(tmp_path / "src/chat.json", [said("q", "a", video="a.mp4")] * 3)
+    source = tmp_path / "src/chat.json"
+    build(plan_build(Source(str(source)), tmp_path / "to", (2, "documents")))
+    built, read = open_corpus("b", tmp_path / "to"), open_corpus("v", source)
+    assert [built[n].segments for n in range(3)] == [read[n].segments for n in range(3)]
 
 
 def test_the_fingerprint_tells_what_shapes_documents(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def _told(summary: Summary, hidden: int, to: str | None) -> str:
         )
     )
     lines += [""] if lines else []
-    lines.append(f"{summary.samples:,} documents, {summary.pictures:,} pictures: {counts}")
+    lines.append(f"documents: {summary.samples:,}, pictures: {summary.pictures:,}; {counts}")
     return _safe("\n".join(lines))
 
 

@@ -1,9 +1,9 @@
 """What data tools share: a corpus named on the command line, a tokenizer, a progress bar."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vilax.config.errors import ConfigError
 
@@ -65,9 +65,15 @@ def prompt_encoder(name: str, image_tokens: int) -> "PromptEncoder":
     return PromptEncoder(tokenizer, image_tokens)
 
 
+class Advance(Protocol):
+    """Moves a bar on by the number of documents just done, with a word beside it."""
+
+    def __call__(self, number: int, word: str = "") -> None: ...
+
+
 @contextmanager
-def documents_bar(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """A bar over documents; the value takes the number just done, and a word beside the bar."""
+def documents_bar(what: str, total: int) -> Iterator["Advance"]:
+    """A bar over documents, on a terminal."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -89,4 +95,8 @@ def documents_bar(what: str, total: int) -> Iterator[Callable[[int, str], None]]
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=total, word="")
-        yield lambda number, word: bar.update(task, advance=number, word=word)
+
+        def advance(number: int, word: str = "") -> None:
+            bar.update(task, advance=number, word=word)
+
+        yield advance

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,8 +41,8 @@ def main(argv: Sequence[str]) -> int:
     for place in words.path:
         reader, _ = open_place(place, words.format, words.images)
         total = min(words.limit or len(reader), len(reader))
+        measurer = Measurer(reader, encoder, words.template)
         with documents_bar(place, total) as advance:
-            measurer = Measurer(reader, encoder, words.template)
             found.append(
                 measure(
                     place,
@@ -52,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
                     words.limit,
                     words.seed,
                     words.timeout,
-                    partial(_tell, advance),
+                    advance,
                 )
             )
     if words.json:

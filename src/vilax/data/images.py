@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jaxtyping import Float, UInt8
 
-from vilax.data.formats.files import BadSample
 from vilax.data.orientation import exif_orientation, turned
 from vilax.data.signatures import claimed_size, fault, kind, trailing
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
     from torch import Tensor
+
+    from vilax.data.formats.files import BadSample
 
 __all__ = ["MAX_PIXELS", "ImageTransform", "decode", "decode_noted", "fault", "header"]
 
@@ -176,17 +177,14 @@ def decode_noted(data: bytes) -> "tuple[Image, tuple[str, ...]]":
     """
     wrong = fault(data) or _size_fault(claimed_size(data))
     if wrong:
-        raise BadSample(_named(data), f"cannot be decoded: {wrong}")
+        raise _bad(data, wrong)
     notes: list[str] = []
     try:
         with _settings():
             picture = _rgb(_opened(data), data, notes)
-    except BadSample:
-        raise
     except Exception as error:
         # A plugin of Pillow may raise anything on damaged content, such as struct.error.
-        said = str(error) or type(error).__name__
-        raise BadSample(_named(data), f"cannot be decoded: {said}") from error
+        raise _bad(data, str(error) or type(error).__name__) from error
     extra = trailing(data)
     if extra:
         notes.append(f"{extra:,} bytes behind the picture's end")
@@ -200,12 +198,12 @@ def header(data: bytes) -> tuple[str, int, int]:
         BadSample: it is no picture of a kind that is read, or damage is visible.
     """
     if wrong := fault(data):
-        raise BadSample(_named(data), f"cannot be decoded: {wrong}")
+        raise _bad(data, wrong)
     try:
         with _settings():
             opened = _opened(data)
     except Exception as error:
-        raise BadSample(_named(data), f"cannot be decoded: {error}") from error
+        raise _bad(data, str(error) or type(error).__name__) from error
     width, height = opened.size
     is_turned = exif_orientation(opened.info.get("exif", b"")) > 4
     return kind(data), *((height, width) if is_turned else (width, height))
@@ -218,7 +216,7 @@ def _opened(data: bytes) -> Any:
     _plugins()
     opened = PIL.Image.open(io.BytesIO(data), formats=(kind(data),))
     if wrong := _size_fault(opened.size):
-        raise BadSample(_named(data), f"cannot be decoded: {wrong}")
+        raise ValueError(wrong)
     return opened
 
 
@@ -315,8 +313,12 @@ def _size_fault(size: tuple[int, int] | None) -> str:
     return ""
 
 
-def _named(data: bytes) -> str:
-    return f"picture {hashlib.sha256(data).hexdigest()[:16]}"
+def _bad(data: bytes, reason: str) -> "BadSample":
+    # Readers of videos need this module: imported above, theirs would be half of a circle.
+    from vilax.data.formats.files import BadSample
+
+    name = f"picture {hashlib.sha256(data).hexdigest()[:16]}"
+    return BadSample(name, f"cannot be decoded: {reason}")
 
 
 @cache

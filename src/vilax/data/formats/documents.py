@@ -118,6 +118,20 @@ class DocumentsReader:
         return fingerprint("documents", self._files.paths)
 
 
+def holds_documents(path: Path) -> bool:
+    """Whether the first record of a tar lists segments."""
+    for member in members(path):
+        if split_name(member.name)[1] == "json" and not member.fault:
+            with path.open("rb") as file:
+                file.seek(member.offset)
+                try:
+                    record = json.loads(file.read(member.size))
+                except ValueError:
+                    return False
+            return isinstance(record, dict) and isinstance(record.get("segments"), list)
+    return False
+
+
 def _scan(path: Path) -> Scanned:
     """Where the files of each key of an archive start and end."""
     rows: list[tuple[int, int]] = []

@@ -17,11 +17,10 @@ from vilax.data.formats.files import (
     Lines,
     field,
     fingerprint,
-    inside,
-    misnamed,
     parse,
 )
 from vilax.data.formats.index import Scanned, table
+from vilax.data.formats.pictures import Pictures
 
 PLACEHOLDER = "<image>"
 
@@ -36,14 +35,15 @@ class LlavaReader:
 
     A single picture stands before its question; of several, each stands at its placeholder; without
     placeholders they open the conversation. An object without ``image`` is text. Pictures lie below
-    the file's folder, or its ``images``.
+    ``images``, or else the file's folder or its ``images``.
     """
 
-    def __init__(self, name: str, files: Sequence[Path]) -> None:
+    def __init__(self, name: str, files: Sequence[Path], images: Path | None = None) -> None:
         self.name = name
-        self._root = files[0].parent
+        self._root = files[0].parent if images is None else images
+        self._pictures = Pictures([self._root])
         arrays = files[0].suffix == ".json"
-        self._rows: Lines | _ArrayElements = _ArrayElements(files) if arrays else Lines(files)
+        self._rows: Lines | ArrayElements = ArrayElements(files) if arrays else Lines(files)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -61,13 +61,15 @@ class LlavaReader:
         key = f"{row} ({own})" if isinstance(own, str | int) else row
         names = record.get("image")
         named = [] if names is None else names if isinstance(names, list) else [names]
+        if not all(isinstance(name, str) for name in named):
+            raise BadSample(key, "field 'image': expected a path or a list of paths")
         turns = _conversation(key, record)
         marked = sum(text.count(PLACEHOLDER) for role, text in turns if role == "human")
         if marked not in (0, len(named)):
             raise BadSample(key, f"{marked} placeholders for {len(named)} pictures")
-        shown = [Image(self._picture(key, name)) for name in named]
-        notes = [n for name, i in zip(named, shown, strict=True) for n in misnamed(name, i.data)]
-        pictures = iter(shown)
+        found = [self._pictures.get(key, name) for name in named]
+        notes = [note for _, odd in found for note in odd]
+        pictures = iter([Image(data) for data, _ in found])
         segments: list[Segment] = [] if marked else list(pictures)
         for role, text in turns:
             if role == "human":
@@ -75,16 +77,6 @@ class LlavaReader:
             else:
                 segments.append(Text(text, role="assistant"))
         return Document(key, self.name, tuple(segments), tuple(dict.fromkeys(notes)))
-
-    def _picture(self, key: str, name: object) -> bytes:
-        if not isinstance(name, str):
-            raise BadSample(key, "field 'image': expected a path or a list of paths")
-        for root in (self._root, self._root / "images"):
-            try:
-                return inside(key, root, name).read_bytes()
-            except OSError:
-                continue
-        raise BadSample(key, f"picture {name!r} is missing")
 
     def key(self, index: int) -> str:
         """Name of document ``index``."""
@@ -146,7 +138,7 @@ def _question(text: str, pictures: Iterator[Image], alone: bool) -> list[Segment
     return segments
 
 
-class _ArrayElements:
+class ArrayElements:
     """Objects of JSON arrays by index; only their places are kept."""
 
     def __init__(self, paths: Sequence[Path]) -> None:

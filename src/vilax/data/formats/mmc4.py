@@ -25,14 +25,20 @@ class Mmc4Reader:
         name: the corpus's name.
         files: JSONL files, also gzipped.
         images_per_page: pictures taken from a page.
+        images: folder or tar of pictures; None: beside the file, as above.
     """
 
     def __init__(
-        self, name: str, files: Sequence[Path], images_per_page: int = IMAGES_PER_PAGE
+        self,
+        name: str,
+        files: Sequence[Path],
+        images_per_page: int = IMAGES_PER_PAGE,
+        images: Path | None = None,
     ) -> None:
         self.name = name
         self._lines = Lines(files)
         self._images_per_page = images_per_page
+        self._images = images
         self._tars: dict[Path, TarFolder | None] = {}
 
     def __len__(self) -> int:
@@ -86,7 +92,7 @@ class Mmc4Reader:
             except binascii.Error as error:
                 raise BadSample(key, f"field 'image_base64': {error}") from error
         name = field(key, info, "image_name", str)
-        path = inside(key, shard.parent / "images", name)
+        path = inside(key, self._images or shard.parent / "images", name)
         try:
             return path.read_bytes()
         except OSError:
@@ -97,7 +103,10 @@ class Mmc4Reader:
 
     def _from_tar(self, shard: Path, name: str) -> bytes | None:
         stem = shard.name.removesuffix(".gz").removesuffix(".jsonl")
-        for path in (shard.parent / "images.tar", shard.parent / f"{stem}.tar"):
+        beside = [shard.parent / "images.tar", shard.parent / f"{stem}.tar"]
+        for path in (
+            beside if self._images is None else [self._images, self._images / beside[1].name]
+        ):
             if path not in self._tars:
                 self._tars[path] = TarFolder(path) if path.is_file() else None
             archive = self._tars[path]

@@ -14,21 +14,25 @@ CACHED_GROUPS = 32
 """Row groups kept in memory: twice the slices that the engine reads side by side."""
 
 
+CACHED_BYTES = 1 << 30
+"""Bytes of row groups kept in memory, but for the one in use."""
+
+
 class ParquetRows:
     """Records of parquet files; a file that cannot be opened counts as one record, a broken one.
 
     Args:
         paths: the files.
-        columns: what is read of them.
+        columns: what is read of them; None: all.
 
     Raises:
         ConfigError: pyarrow is not installed.
     """
 
-    def __init__(self, paths: Sequence[Path], columns: Sequence[str]) -> None:
+    def __init__(self, paths: Sequence[Path], columns: Sequence[str] | None = None) -> None:
         self._parquet = parquet_module(paths[0])
         self._paths = list(paths)
-        self._columns = list(columns)
+        self._columns = None if columns is None else list(columns)
         self._groups: list[tuple[int, int]] = []
         self._broken: dict[int, str] = {}
         counts: list[int] = []
@@ -76,7 +80,10 @@ class ParquetRows:
                     self._cache[place] = file.read_row_group(group, columns=self._columns)
             except (OSError, ValueError) as error:
                 raise BadSample(self.key(index), f"cannot be read: {_first_line(error)}") from error
-            if len(self._cache) > CACHED_GROUPS:
+            while len(self._cache) > 1 and (
+                len(self._cache) > CACHED_GROUPS
+                or sum(table.nbytes for table in self._cache.values()) > CACHED_BYTES
+            ):
                 self._cache.popitem(last=False)
         self._cache.move_to_end(place)
         table = self._cache[place]

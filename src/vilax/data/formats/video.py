@@ -114,7 +114,7 @@ class VideoReader:
     def _frames(
         self, key: str, record: dict[str, Any], name: str, role: Literal["", "user"]
     ) -> list[Segment]:
-        source = self._videos.find(key, name)
+        source = self._found(key, name)
         sampling: FrameSampling | list[int] = self._layout.frames
         if self._layout.keyframes:
             sampling = _keyframes(key, record)
@@ -127,6 +127,15 @@ class VideoReader:
                 raise BadSample(key, f"ends at {end} s, before it starts at {start} s")
             span = (float(start), float(end))
         return video_frames(key, source, sampling, self._layout.timestamps, role, span)
+
+    def _found(self, key: str, name: str) -> Path | bytes:
+        try:
+            return self._videos.find(key, name)
+        except BadSample as error:
+            if not name.isdigit():
+                raise
+            hint = "for numbers see the formats msrvtt_qa and msvd_qa"
+            raise BadSample(key, f"{error.reason}; {hint}") from error
 
     def key(self, index: int) -> str:
         """Name of document ``index``."""

@@ -53,7 +53,11 @@ def _rows(files: Sequence[Path], layout: VideoRecords) -> Rows:
     if layout.rows is not None:
         return HeldRows(files, layout.rows)
     if files[0].suffix == ".json":
-        from vilax.data.formats.llava import _ArrayElements
+        from vilax.data.formats.llava import ArrayElements
 
-        return _ArrayElements(files)
+        return ArrayElements(files)
+    if files[0].suffix == ".parquet":
+        from vilax.data.formats.parquet import ParquetRows
+
+        return ParquetRows(files)
     return Lines(files)
