@@ -12,6 +12,7 @@ TOOLS = {
     "stats": "documents, pictures, texts and lengths of corpora",
     "build": "shards and indexes from folders of pictures, texts and annotations",
     "convert": "VILA's pickled shards to tars and JSON Lines, without running a pickle",
+    "overlap": "pictures and texts of an evaluation that occur in training data",
     "select": "lists of keys: by score, at random, or until a budget is reached",
 }
 

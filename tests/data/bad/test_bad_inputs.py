@@ -10,7 +10,8 @@ from types import FrameType
 
 import pytest
 
-from tests.data.bad.corpora import KINDS, LINTED
+from tests.data.bad.corpora import KINDS
+from tests.data.bad.linted import LINTED
 from tests.data.writers import tokenizer
 from vilax.config.schema.data import Blend
 from vilax.data.engine import CorpusSource, Stream
@@ -54,7 +55,7 @@ def test_the_bad_one_is_named_and_the_good_ones_are_used(
     seen: set[str] = set()
     with alarm():
         path = kind.write(tmp_path / "corpus")
-        reader = open_corpus("c", path)
+        reader = open_corpus("c", path, kind.format)
         kind.then(path)
         source = Stream({"c": CorpusSource(reader)}, blend, encoder, 64, 0, 0, noted)
         for _ in range(ROWS):
@@ -81,7 +82,7 @@ def test_lint_names_what_would_be_set_aside(name: str, tmp_path: Path) -> None:
     kind = KINDS[name]
     with alarm():
         path = kind.write(tmp_path / "corpus")
-        reader = open_corpus("c", path)
+        reader = open_corpus("c", path, kind.format)
         kind.then(path)
         lint = Lint(reader, path, seconds=10)
         found = [f for f in lint.findings() if f.severity != "info"]

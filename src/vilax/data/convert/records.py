@@ -50,9 +50,23 @@ class Converted:
     notes: tuple[str, ...] = ()
 
 
-Convert = Callable[[str, str, dict[str, Any], Path | None], Converted]
-"""Makes the files of a record from its name in messages, its key in the shard, itself, and the
-folder of pictures."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands.
+
+    Attributes:
+        name: in messages.
+        shard: name of the shard's outputs.
+        key: of the record in the shard.
+    """
+
+    name: str
+    shard: str
+    key: str
+
+
+Convert = Callable[[Place, dict[str, Any], Path | None], Converted]
+"""Makes the files of a record from its place, itself, and the folder of pictures."""
 
 
 def layout_of(record: object) -> str | None:
@@ -80,7 +94,8 @@ def converter(layout: str) -> Convert:
     return _CONVERTERS[layout]
 
 
-def _coyo(name: str, key: str, record: dict[str, Any], root: Path | None) -> Converted:
+def _coyo(place: Place, record: dict[str, Any], root: Path | None) -> Converted:
+    name, key = place.name, place.key
     told = "text" if "text" in record else "caption"
     caption = field(name, record, told, str)
     if not caption.strip():
@@ -94,7 +109,8 @@ def _coyo(name: str, key: str, record: dict[str, Any], root: Path | None) -> Con
     return Converted(tuple(files), None, notes)
 
 
-def _mmc4(name: str, key: str, record: dict[str, Any], root: Path | None) -> Converted:
+def _mmc4(place: Place, record: dict[str, Any], root: Path | None) -> Converted:
+    name, key = place.name, place.key
     texts = field(name, record, "text_list", list)
     if not all(isinstance(text, str) for text in texts):
         raise BadSample(name, "field 'text_list': expected only text")
@@ -120,7 +136,8 @@ def _mmc4(name: str, key: str, record: dict[str, Any], root: Path | None) -> Con
     return Converted(tuple(files), line, (*notes, *more))
 
 
-def _vflan(name: str, key: str, record: dict[str, Any], root: Path | None) -> Converted:
+def _vflan(place: Place, record: dict[str, Any], root: Path | None) -> Converted:
+    name, key = place.name, place.key
     held = {"answer": "answer", "image": "image"}
     for plain in held:
         # Some of the sets spell a field with its colon.
@@ -136,7 +153,8 @@ def _vflan(name: str, key: str, record: dict[str, Any], root: Path | None) -> Co
     files = []
     for number, one in enumerate(pictures):
         data = _file(name, root, one) if _is_path(one) else _picture(name, held["image"], one)
-        files.append((f"{key}_{number}.{EXTENSIONS[kind(data)]}", data))
+        # With its shard's name: all shards' pictures may be unpacked into one folder.
+        files.append((f"{place.shard}/{key}_{number}.{EXTENSIONS[kind(data)]}", data))
     rest, notes = _rest(name, record, {"question", "id", *held.values()})
     line: dict[str, Any] = {"id": key}
     if files:

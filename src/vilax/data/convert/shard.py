@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vilax.data.convert.archive import Output, discarded_on_failure
-from vilax.data.convert.records import LAYOUTS, converter, encoded_line, layout_of
+from vilax.data.convert.records import LAYOUTS, Place, converter, encoded_line, layout_of
 from vilax.data.convert.unpickle import Broken, Refused, items
 from vilax.data.formats.files import BadSample
 
@@ -125,7 +125,7 @@ def _fill(
             if layout != (found["layout"] or layout):
                 raise BadSample(name, f"of layout {layout}, where others are {found['layout']}")
             found["layout"] = layout
-            made = converter(layout)(name, f"{number:08d}", record, shard.images)
+            made = converter(layout)(Place(name, shard.name, f"{number:08d}"), record, shard.images)
             line = None if made.line is None else encoded_line(name, made.line)
         except BadSample as error:
             faults.add(name, error.reason, kept=False)

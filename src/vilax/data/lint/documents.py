@@ -23,6 +23,9 @@ THIN = 3
 STRIP = 100
 """How many times longer than the other a side is that makes a picture a strip."""
 
+MEDIA = ("image", "images", "video", "videos")
+"""Fields that name pictures in most layouts."""
+
 REMEMBERED = 1 << 14
 """Pictures whose faults a process remembers: pages share them."""
 
@@ -102,6 +105,10 @@ class Examiner:
             for severity, kind, message in self._picture(image.data, known):
                 several = f"picture {number} of {len(images)}: " if len(images) > 1 else ""
                 yield severity, kind, several + message
+        named = next((name for name in MEDIA if facts.get(name)), None)
+        if named is not None and not images:
+            said = f"field {named!r} is filled, but the document has no picture"
+            yield "warning", "no-picture", said
         if wrong := turns_fault(turns_of(facts)):
             yield "warning", "turns", wrong
         yield from self._texts(document)

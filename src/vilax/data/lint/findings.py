@@ -19,6 +19,7 @@ KINDS: dict[str, str] = {
     "no-supervision": "not one document has a supervised token: nothing would be learned",
     "mended": "read all the same, after a repair",
     "picture-mended": "decoded all the same, after a repair",
+    "no-picture": "its record names a picture or video that the format does not read",
     "tiny-picture": "a side of less than 3 pixels",
     "strip": "a side more than 100 times the other",
     "turns": "turns do not alternate between user and assistant",
