@@ -6,7 +6,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,8 @@ def run(source: Path, to: Path, *more: str) -> int:
     return data_convert.main([str(source), "--to", str(to), "--jobs", "1", *more])
 
 
-def documents(to: Path) -> list[Document]:
-    reader = open_corpus("c", to)
+def documents(to: Path, images: Path | None = None) -> list[Document]:
+    reader = open_corpus("c", to, images=images)
     return [reader[index] for index in range(len(reader))]
 
 
@@ -102,6 +101,7 @@ def test_questions_with_pictures_inside_and_beside(tmp_path: Path) -> None:
     write_shard(tmp_path / "src/part-00000.pkl", records)
     assert run(tmp_path / "src", tmp_path / "to", "--images", str(tmp_path / "images")) == 0
     lines = (tmp_path / "to/part-00000.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["image"] == "part-00000/00000000_0.jpg"
     values = [[turn["value"] for turn in json.loads(line)["conversations"]] for line in lines]
     assert values == [
         ["<image>\nwhat 0 ?", "a 0"],
@@ -111,10 +111,7 @@ def test_questions_with_pictures_inside_and_beside(tmp_path: Path) -> None:
         ["<image>\nq", "a"],
         ["<image>\nwhat ?", "dog", "where ?", "here"],
     ]
-    with tarfile.open(tmp_path / "to/part-00000.tar") as tar:
-        tar.extractall(tmp_path / "to", filter="data")
-    (tmp_path / "to/part-00000.tar").unlink()
-    found = documents(tmp_path / "to")
+    found = documents(tmp_path / "to", tmp_path / "to/part-00000.tar")
     assert texts(found[0]) == ["[image]", "what 0 ?", "a 0"]
     assert [s.data for s in found[1].segments if isinstance(s, Image)] == [
         picture(1 + n, "jpeg") for n in range(8)
