@@ -20,6 +20,12 @@ def test_results_come_in_order(jobs: int) -> None:
     assert list(scan(examine, [], jobs, 10)) == []
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_quick_samples_do_not_end_a_scan_early(jobs: int) -> None:
+    found = scan(lambda index: index, range(20_000), jobs, 10)
+    assert [index for index, _ in found] == list(range(20_000))
+
+
 def test_what_hangs_or_dies_is_named_and_the_rest_goes_on() -> None:
     def examine(index: int) -> int:
         if index == 70:

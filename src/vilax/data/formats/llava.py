@@ -41,7 +41,8 @@ class LlavaReader:
     def __init__(self, name: str, files: Sequence[Path], images: Path | None = None) -> None:
         self.name = name
         self._root = files[0].parent if images is None else images
-        self._pictures = Pictures([self._root])
+        self._tars = sorted(files[0].parent.glob("*.tar")) if images is None else []
+        self._pictures = Pictures([self._root, *self._tars])
         arrays = files[0].suffix == ".json"
         self._rows: Lines | ArrayElements = ArrayElements(files) if arrays else Lines(files)
 
@@ -101,7 +102,7 @@ class LlavaReader:
 
     def fingerprint(self) -> str:
         """Hash of the files, and of names and sizes of the pictures in ``images``."""
-        return fingerprint("llava", self._rows.files.paths, self._root / "images")
+        return fingerprint("llava", [*self._rows.files.paths, *self._tars], self._root / "images")
 
 
 def _conversation(key: str, record: dict[str, Any]) -> list[tuple[str, str]]:

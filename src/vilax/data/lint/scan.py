@@ -76,19 +76,20 @@ def scan(
                 if worker.chunk is not None:
                     continue
                 if not waiting and len(ahead) < AHEAD * len(workers):
-                    for start in starts:
+                    start = next(starts, None)
+                    if start is not None:
                         some = [int(index) for index in indexes[start : start + CHUNK]]
                         ahead.append(_Chunk(some, list(some)))
                         waiting.append(ahead[-1])
-                        break
                 if waiting:
                     worker.give(waiting.popleft())
-            while ahead and (not ahead[0].todo):
+            if not ahead:
+                return
+            if not ahead[0].todo:
                 done = ahead.popleft()
                 for index in done.indexes:
                     yield index, done.results[index]
-            if not ahead:
-                return
+                continue
             wait([worker.pipe for worker in workers], POLL_SECONDS)
             for place, worker in enumerate(workers):
                 lost = worker.collect(seconds)
