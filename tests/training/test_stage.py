@@ -220,4 +220,4 @@ def test_every_module_that_shapes_rows_is_watched() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     used = {name.split(".")[2] for name in done.stdout.split()}
     # How rows are noted down, found or kept shapes none of them.
-    assert used - {"quarantine", "state"} == set(DATA_SOURCES)
+    assert used - {"quarantine", "state", "storage"} == set(DATA_SOURCES)

@@ -31,13 +31,12 @@ def open_place(place: str, format: str, images: str | None) -> tuple["Reader", P
         ConfigError: nothing is there, or it is of no known format.
     """
     from vilax.data.formats import open_corpus
+    from vilax.data.storage import place as located
 
-    is_remote = "://" in place
-    path = Path(place) if is_remote else Path(place).expanduser()
     check_place(place, images)
-    pictures = None if images is None else Path(images).expanduser()
-    reader = open_corpus(path.name, path, format, pictures)
-    return reader, None if is_remote else path
+    path = located(place)
+    reader = open_corpus(path.name, path, format, None if images is None else located(images))
+    return reader, None if "://" in place else path
 
 
 def prompt_encoder(name: str, image_tokens: int) -> "PromptEncoder":

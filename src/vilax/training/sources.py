@@ -11,6 +11,7 @@ from vilax.data.document import Document
 from vilax.data.formats import Reader, open_corpus
 from vilax.data.prompt import PromptEncoder
 from vilax.data.selection import select
+from vilax.data.storage import place
 from vilax.micro import corpora as micro_corpora
 
 MICRO = "micro:"
@@ -20,7 +21,8 @@ def corpus_path(run: Run, path: str) -> Path:
     """Where a corpus lies; a micro corpus is built when it is first asked for."""
     if path.startswith(MICRO):
         return micro_corpora.path(run.micro, path.removeprefix(MICRO))
-    return Path(path).expanduser()
+    found: Path = place(path)
+    return found
 
 
 def corpus_config(run: Run, name: str) -> Corpus:
@@ -41,7 +43,7 @@ def open_reader(run: Run, name: str, encoder: PromptEncoder | None = None) -> Re
             has not; naming the key.
     """
     corpus = corpus_config(run, name)
-    images = None if corpus.images is None else Path(corpus.images).expanduser()
+    images = None if corpus.images is None else place(corpus.images)
     reader = open_corpus(name, corpus_path(run, corpus.path), corpus.format, images)
 
     def tokens(document: Document) -> int:

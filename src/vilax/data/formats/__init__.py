@@ -1,6 +1,5 @@
 """On-disk formats: containers give records, layouts make documents of them; told by content."""
 
-import gzip
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -10,7 +9,7 @@ from vilax.config.errors import ConfigError
 from vilax.config.schema.format import Format, VideoFormat
 from vilax.data.formats.coyo import PICTURES, CoyoReader
 from vilax.data.formats.documents import DocumentsReader, holds_documents
-from vilax.data.formats.files import BadSample, Lines, Reader, parse
+from vilax.data.formats.files import BadSample, Lines, Reader, parse, unpacked
 from vilax.data.formats.flan import FlanReader
 from vilax.data.formats.layout import find_format, shipped, told_by
 from vilax.data.formats.llava import ArrayElements, LlavaReader, first_elements
@@ -194,7 +193,7 @@ def _first_records(file: Path) -> Iterator[dict[str, Any]]:
     if file.suffix == ".json":
         raw = first_elements(file, _LOOKED_AT)
     else:
-        with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as opened:
+        with unpacked(file) as opened:
             raw = list(islice(opened, _LOOKED_AT))
     for line in raw:
         try:

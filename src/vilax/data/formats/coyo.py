@@ -47,7 +47,8 @@ class CoyoReader:
         """
         image_at, image_size, text_at, text_size, json_at, json_size = self._row(index)
         number = self._table.file_of(index)
-        name = self._name(index)
+        header = self._files.whole(self._named(index, ""), number, image_at - BLOCK, BLOCK)
+        name = header_name(header)
         key = self._named(index, name)
         picture = self._files.whole(key, number, image_at, image_size)
         if not picture:

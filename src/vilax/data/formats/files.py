@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from os import pread
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import IO, Any, BinaryIO, Protocol, cast
 
 import numpy as np
 from jaxtyping import Int64
@@ -18,6 +18,7 @@ from jaxtyping import Int64
 from vilax.data.document import Document
 from vilax.data.formats.index import Scanned, table
 from vilax.data.signatures import kind
+from vilax.data.storage import RemotePlace
 
 OPEN_FILES = 64
 """Files that a reader keeps open."""
@@ -99,6 +100,9 @@ class Files:
         Raises:
             OSError: the file cannot be read.
         """
+        path = self.paths[number]
+        if isinstance(path, RemotePlace) and path.suffix != ".gz":
+            return path.read_range(offset, size)
         return pread(self._handle(number).fileno(), size, offset)
 
     def whole(self, key: str, number: int, offset: int, size: int) -> bytes:
@@ -132,9 +136,16 @@ def _open_plain(path: Path) -> BinaryIO:
         return path.open("rb", buffering=0)
     # Random access needs plain bytes: they go to an unnamed temporary file, not into memory.
     plain = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-    with gzip.open(path, "rb") as packed:
+    with unpacked(path) as packed:
         shutil.copyfileobj(packed, plain, SCANNED_BLOCK)
     return plain
+
+
+def unpacked(path: Path) -> IO[bytes]:
+    """A file to be read from its beginning, without the gzip around it."""
+    if path.suffix != ".gz":
+        return path.open("rb")
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=path.open("rb")))
 
 
 class Lines:
@@ -171,7 +182,7 @@ def _scan_lines(path: Path) -> Scanned:
     """Start and size of each non-empty line of a file."""
     ends: list[Int64[np.ndarray, " n"]] = []
     base = 0
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+    with unpacked(path) as file:
         while block := file.read(SCANNED_BLOCK):
             ends.append(np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == 10) + base)
             base += len(block)

@@ -4,6 +4,7 @@ import json
 import mmap
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from vilax.data.formats.files import (
 )
 from vilax.data.formats.index import Scanned, table
 from vilax.data.formats.pictures import Pictures
+from vilax.data.storage import RemotePlace
 
 PLACEHOLDER = "<image>"
 
@@ -167,13 +169,23 @@ def _scan_array(path: Path) -> Scanned:
     return Scanned(rows.reshape(-1, 2))
 
 
+@contextmanager
+def _content(path: Path) -> Iterator[mmap.mmap | bytes]:
+    """A file by slices; a remote one is fetched whole, for its elements are found by reading it."""
+    if isinstance(path, RemotePlace):
+        yield path.read_bytes()
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
+
+
 def _elements(path: Path) -> Iterator[tuple[int, int]]:
     """Start and size of each element of a JSON array.
 
     A broken element ends where the next object with the array's first key seems to begin.
     """
     decoder = json.JSONDecoder()
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with _content(path) as data:
         position, total = data.find(b"[") + 1, len(data)
         first = _FIRST_KEY.search(data, position)
         key = re.escape(first.group(1)) if first is not None else b""

@@ -9,6 +9,7 @@ import numpy as np
 
 from vilax.config.errors import ConfigError
 from vilax.data.formats.files import BadSample
+from vilax.data.storage import RemotePlace
 
 CACHED_GROUPS = 32
 """Row groups kept in memory: twice the slices that the engine reads side by side."""
@@ -38,7 +39,7 @@ class ParquetRows:
         counts: list[int] = []
         for number, path in enumerate(paths):
             try:
-                metadata = self._parquet.read_metadata(path)
+                metadata = self._parquet.read_metadata(_source(path))
                 sizes = [metadata.row_group(g).num_rows for g in range(metadata.num_row_groups)]
             except (OSError, ValueError) as error:
                 self._broken[len(self._groups)] = _first_line(error)
@@ -76,7 +77,7 @@ class ParquetRows:
         if place not in self._cache:
             number, group = self._groups[place]
             try:
-                with self._parquet.ParquetFile(self._paths[number]) as file:
+                with self._parquet.ParquetFile(_source(self._paths[number])) as file:
                     self._cache[place] = file.read_row_group(group, columns=self._columns)
             except (OSError, ValueError) as error:
                 raise BadSample(self.key(index), f"cannot be read: {_first_line(error)}") from error
@@ -89,6 +90,11 @@ class ParquetRows:
         table = self._cache[place]
         row = index - int(self._first[place])
         return {name: table[name][row].as_py() for name in table.column_names}
+
+
+def _source(path: Path) -> Any:
+    """What pyarrow opens: a path, or an open file."""
+    return path.open("rb") if isinstance(path, RemotePlace) else path
 
 
 def _first_line(error: Exception) -> str:
@@ -115,7 +121,7 @@ def column_names(paths: Sequence[Path]) -> list[str]:
     """Columns of the first file that can be read; none if none can."""
     for path in paths:
         try:
-            return list(parquet_module(path).read_schema(path).names)
+            return list(parquet_module(path).read_schema(_source(path)).names)
         except (OSError, ValueError):
             continue
     return []

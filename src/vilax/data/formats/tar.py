@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vilax.data.formats.files import Files
+from vilax.data.storage import RemoteBytes, RemotePlace
 
 BLOCK = 512
 LONGEST_NAME = 1 << 16
@@ -47,12 +48,19 @@ def members(path: Path) -> Iterator[Member]:
     if size == 0:
         yield Member("", 0, 0, "the archive is empty")
         return
+    if isinstance(path, RemotePlace):
+        yield from _members(RemoteBytes(path), size)
+        return
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data[:2] == GZIP:
-            yield Member("", 0, 0, "the archive is compressed (gzip); expected a plain tar")
-            return
-        plain = _plain(data, size)
-        yield from _scan(data, size) if plain is None else plain
+        yield from _members(data, size)
+
+
+def _members(data: mmap.mmap | RemoteBytes, size: int) -> Iterator[Member]:
+    if data[:2] == GZIP:
+        yield Member("", 0, 0, "the archive is compressed (gzip); expected a plain tar")
+        return
+    plain = None if isinstance(data, RemoteBytes) else _plain(data, size)
+    yield from _scan(data, size) if plain is None else plain
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -120,7 +128,7 @@ def _checked(data: mmap.mmap, found: list[Member], stored: list[bytes]) -> bool:
         del whole
 
 
-def _scan(data: mmap.mmap, total: int) -> Iterator[Member]:
+def _scan(data: mmap.mmap | RemoteBytes, total: int) -> Iterator[Member]:
     position = 0
     long_name = ""
     long_size: int | None = None
@@ -169,7 +177,7 @@ def _whole(header: bytes) -> bool:
     return stored == sum(header) - sum(header[148:156]) + 8 * 32 and header.count(0) < BLOCK
 
 
-def _next_header(data: mmap.mmap, position: int, total: int) -> int:
+def _next_header(data: mmap.mmap | RemoteBytes, position: int, total: int) -> int:
     while position + BLOCK <= total:
         header = data[position : position + BLOCK]
         if header[257:262] == b"ustar" and _whole(header):

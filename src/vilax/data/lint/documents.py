@@ -1,8 +1,10 @@
 """One document looked at: its record, its pictures, its texts, and what a template makes of it."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vilax.config.schema.data import Template
@@ -123,12 +125,11 @@ class Examiner:
         return found
 
     def _texts(self, document: Document) -> Iterator[tuple[Severity, str, str]]:
-        special = special_pattern((*SPECIAL_TOKENS, *self._own_tokens()))
         asked = ""
         for segment in document.segments:
             if not isinstance(segment, Text):
                 continue
-            for kind, message in text_faults(segment.text, special):
+            for kind, message in text_faults(segment.text, self._special):
                 yield "error" if kind == "encoding" else "warning", kind, message
             answer = segment.text.strip()
             if segment.role == "assistant":
@@ -138,8 +139,10 @@ class Examiner:
                     yield "warning", "echo", f"the answer equals its question ({answer[:40]!r})"
             asked = answer if segment.role == "user" else ""
 
-    def _own_tokens(self) -> tuple[str, ...]:
-        return () if self.encoder is None else tuple(self.encoder.tokenizer.all_special_tokens)
+    @cached_property
+    def _special(self) -> re.Pattern[str]:
+        own = () if self.encoder is None else self.encoder.tokenizer.all_special_tokens
+        return special_pattern((*SPECIAL_TOKENS, *own))
 
     def _tokens(self, document: Document) -> Iterator[tuple[Severity, str, str]]:
         if self.encoder is None:
