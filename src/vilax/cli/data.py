@@ -12,6 +12,8 @@ TOOLS = {
     "stats": "documents, pictures, texts and lengths of corpora",
     "build": "shards and indexes from folders of pictures, texts and annotations",
     "convert": "VILA's pickled shards to tars and JSON Lines, without running a pickle",
+    "derive": "shards of what is made of pages: pairs, another order, less loss",
+    "score": "how well pictures and texts match, by a CLIP or SigLIP model on disk",
     "overlap": "pictures and texts of an evaluation that occur in training data",
     "select": "lists of keys: by score, at random, or until a budget is reached",
 }

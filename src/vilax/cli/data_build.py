@@ -5,8 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vilax.config.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vilax.config.schema.selection import Derivation
 
 EXAMPLES = """\
 what is read:
@@ -41,10 +45,23 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ConfigError: a bad request.
     """
+    return run(build_parser().parse_args(list(argv)), None)
+
+
+def run(words: argparse.Namespace, derivation: "Derivation | None") -> int:
+    """Write shards as the words of a command line say.
+
+    Args:
+        words: of ``build_parser``.
+        derivation: what is made of pages on the way.
+
+    Raises:
+        ConfigError: a bad request.
+    """
     from vilax.cli.data_progress import documents_bar
+    from vilax.config.schema.selection import Derivation
     from vilax.data.build import REPORT, Source, build, parse_size, plan_build
 
-    words = _parser().parse_args(list(argv))
     if words.jobs < 1:
         raise ConfigError(f"--jobs={words.jobs}; expected 1 or more")
     size = parse_size(words.shard_size)
@@ -53,7 +70,8 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(f"--to={to} is a file; expected a folder, which may not exist yet")
     if words.images and "://" not in words.images and not Path(_local(words.images)).exists():
         raise ConfigError(f"--images={words.images} does not exist; expected a folder or tar")
-    source = Source(_local(words.source), words.format, words.images and _local(words.images))
+    images = words.images and _local(words.images)
+    source = Source(_local(words.source), words.format, images, derivation or Derivation())
     if to.resolve() == Path(source.path).resolve():
         raise ConfigError(f"--to={to} is what is read; give another folder")
     print("vilax: looking at what is there ...", file=sys.stderr)
@@ -82,11 +100,16 @@ def _local(place: str) -> str:
     return place if "://" in place else str(Path(place).expanduser())
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser(
+    prog: str = "vilax data build",
+    description: str = "Shards and indexes out of folders of pictures, texts and annotations.",
+    epilog: str = EXAMPLES,
+) -> argparse.ArgumentParser:
+    """Words that every command which writes shards takes."""
     parser = argparse.ArgumentParser(
-        prog="vilax data build",
-        description="Shards and indexes out of folders of pictures, texts and annotations.",
-        epilog=EXAMPLES,
+        prog=prog,
+        description=description,
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("source", metavar="SRC", help="a folder or file")

@@ -57,7 +57,7 @@ def _rules(words: argparse.Namespace) -> dict[str, Any]:
     if score or words.score:
         if not words.score:
             raise ConfigError(f"--{next(iter(score))} needs --score FIELD, what documents score")
-        rules["score"] = {"fields": words.score, **score}
+        rules["score"] = {"fields": words.score, "file": words.scores, **score}
     return rules
 
 
@@ -165,6 +165,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--exclude", metavar="FILE", help="not these keys")
     parser.add_argument(
         "--score", action="append", metavar="FIELD", help="score; of several, their sum"
+    )
+    parser.add_argument(
+        "--scores", metavar="FILE", help="take scores from a file of vilax data score"
     )
     parser.add_argument("--above", type=float, metavar="X", help="only scores above X")
     parser.add_argument("--share", type=float, metavar="X", help="the best share of each shard")

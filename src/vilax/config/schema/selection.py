@@ -12,6 +12,8 @@ class ScoreRule(Node):
 
     fields: tuple[str, ...] = Field(min_length=1)
     """Fields of a document's record whose sum is its score."""
+    file: str | None = None
+    """File of ``vilax data score`` that holds the fields, instead of the records."""
     above: float | None = None
     """Only scores above this."""
     share: float | None = Field(None, gt=0, le=1)

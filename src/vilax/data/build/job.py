@@ -14,7 +14,7 @@ from vilax.artifacts.files import write_json, write_text
 from vilax.artifacts.lock import WorkLock
 from vilax.config.errors import ConfigError
 from vilax.data.build.layouts import files_of
-from vilax.data.build.plan import Plan, Source
+from vilax.data.build.plan import Plan, Source, derived
 from vilax.data.convert.archive import Output, discarded_on_failure
 from vilax.data.convert.pool import side_by_side
 from vilax.data.formats.coyo import CoyoReader
@@ -166,16 +166,25 @@ def write_shard(piece: tuple[Plan, int], watch: Callable[[int], None]) -> dict[s
     with discarded_on_failure(output):
         for done, index in enumerate(some, 1):
             try:
-                document = reader[index]
-                files = files_of(plan.layout, f"{index:0{digits}d}", document, reader.facts(index))
+                documents = derived(reader, index, plan.source.derive)
+                if not documents:
+                    raise BadSample(reader.key(index), "nothing is left of it")
+                facts = reader.facts(index)
+                name = f"{index:0{digits}d}"
+                names = [name] if len(documents) == 1 else _numbered(name, len(documents))
+                files = [
+                    file
+                    for own, document in zip(names, documents, strict=True)
+                    for file in files_of(plan.layout, own, document, facts)
+                ]
             except BadSample as error:
                 faults.append(_line(plan, reader, index, error.key, error.reason, False))
             else:
-                for note in document.notes:
-                    faults.append(_line(plan, reader, index, document.key, note, True))
+                for note in documents[0].notes:
+                    faults.append(_line(plan, reader, index, reader.key(index), note, True))
                 for name, data in files:
                     output.add(name, data)
-                written += 1
+                written += len(documents)
             watch(done)
         if not written:
             output.discard()
@@ -183,6 +192,10 @@ def write_shard(piece: tuple[Plan, int], watch: Callable[[int], None]) -> dict[s
             return {"documents": 0, "bytes": 0, "sha256": "", "faults": faults}
         output.end_tar()
         return {"documents": written, **output.finish(), "faults": faults}
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [f"{name}_{number:03d}" for number in range(1, count + 1)]
 
 
 def _line(

@@ -3,15 +3,17 @@
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from vilax.config.errors import ConfigError
+from vilax.config.schema.selection import Derivation
 from vilax.data.build.folder import CaptionFolder, is_caption_folder
 from vilax.data.build.layouts import is_pair
-from vilax.data.document import Image
+from vilax.data.derive import derive
+from vilax.data.document import Document, Image
 from vilax.data.formats import open_corpus
 from vilax.data.formats.files import BadSample, Reader
 
@@ -32,11 +34,13 @@ class Source:
         path: a file or folder.
         format: its layout; ``auto`` tells it.
         images: where pictures lie, if not beside it.
+        derive: what is made of its pages.
     """
 
     path: str
     format: str = "auto"
     images: str | None = None
+    derive: Derivation = field(default_factory=Derivation)
 
     def open(self) -> Reader:
         """Its reader.
@@ -107,35 +111,45 @@ def plan_build(
     if total == 0:
         raise ConfigError(f"SRC={source.path} holds no document")
     if layout == "auto":
-        layout = _told_layout(reader)
+        layout = _told_layout(reader, source.derive)
     number, unit = shard_size
-    per_shard = number if unit == "documents" else max(1, number // _mean_size(reader, layout))
+    per_shard = (
+        number if unit == "documents" else max(1, number // _mean_size(reader, source.derive))
+    )
     facts = [VERSION, reader.fingerprint(), layout, total, per_shard, seed, source.format]
+    if source.derive != Derivation():
+        facts.append(source.derive.model_dump(mode="json"))
     identity = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     return Plan(source, to, layout, total, per_shard, seed, identity)
 
 
-def _told_layout(reader: Reader) -> str:
+def derived(reader: Reader, index: int, derivation: Derivation) -> list[Document]:
+    """What is written of document ``index``; raises ``BadSample`` if it is broken."""
+    return derive(reader[index], derivation)
+
+
+def _told_layout(reader: Reader, derivation: Derivation) -> str:
     """``pairs`` where all of some documents at equal spacing are."""
-    found = []
+    found: list[bool] = []
     for index in np.linspace(0, len(reader) - 1, min(_TOLD, len(reader)), dtype=int).tolist():
         try:
-            found.append(is_pair(reader[index]))
+            found += map(is_pair, derived(reader, index, derivation))
         except BadSample:
             continue
     return "pairs" if found and all(found) else "documents"
 
 
-def _mean_size(reader: Reader, layout: str) -> int:
+def _mean_size(reader: Reader, derivation: Derivation) -> int:
     """Bytes of a mean document in a tar, by documents at equal spacing."""
     sizes = []
     for index in np.linspace(0, len(reader) - 1, min(SAMPLED, len(reader)), dtype=int).tolist():
         try:
-            document = reader[index]
+            documents = derived(reader, index, derivation)
         except BadSample:
             continue
         parts = [
             len(s.data) if isinstance(s, Image) else len(s.text.encode("utf-8", "replace"))
+            for document in documents
             for s in document.segments
         ]
         sizes.append(sum(parts) + 1024 * (2 + len(parts)))

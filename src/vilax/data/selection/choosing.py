@@ -13,6 +13,7 @@ from vilax.data.document import Document, Image
 from vilax.data.formats.files import BadSample, Reader
 from vilax.data.selection.keys import KeyList
 from vilax.data.selection.ranks import CHUNK, best, chunks, mixed, ordered
+from vilax.data.selection.scores import ScoreFile
 
 Portions = Iterator[UInt64[np.ndarray, " some"]]
 """Indexes, ascending, some at a time."""
@@ -102,8 +103,10 @@ def _not_among(reader: Reader, left: Portions, listed: KeyList) -> Portions:
         yield some[~listed.holds(_keys(reader, some))]
 
 
-def _score(reader: Reader, index: int, rule: ScoreRule) -> float:
+def _score(reader: Reader, index: int, rule: ScoreRule, listed: ScoreFile | None) -> float:
     """Sum of the rule's fields; not a number where one is missing."""
+    if listed is not None:
+        return listed.of(reader.key(index))
     try:
         facts = reader.facts(index)
         return math.fsum(float(facts[name]) for name in rule.fields)
@@ -135,6 +138,9 @@ def _of_shards(
     reader: Reader, left: Portions, rule: ScoreRule
 ) -> Iterator[tuple[UInt64[np.ndarray, " some"], Float64[np.ndarray, " some"]]]:
     """Indexes and scores of what passes within each shard; a shard is held at a time."""
+    listed = None
+    if rule.file is not None:
+        listed = ScoreFile(Path(rule.file).expanduser(), rule.fields)
     shard: str | None = None
     indexes: list[int] = []
     values: list[float] = []
@@ -145,7 +151,7 @@ def _of_shards(
                 yield _of_shard(indexes, values, rule)
                 shard, indexes, values = name, [], []
             indexes.append(index)
-            values.append(_score(reader, index, rule))
+            values.append(_score(reader, index, rule, listed))
     yield _of_shard(indexes, values, rule)
 
 

@@ -84,6 +84,8 @@ class Selected:
         for name in ("ids", "exclude"):
             if rules[name] is not None:
                 rules[name] = _list_hash(Path(rules[name]))
+        if rules["score"] is not None and rules["score"]["file"] is not None:
+            rules["score"]["file"] = _list_hash(Path(rules["score"]["file"]))
         facts = [RULES_VERSION, self.reader.fingerprint(), rules]
         if self.selection.tokens is not None:
             facts.append(self._measured_by)
