@@ -15,8 +15,8 @@ examples:
     vilax data derive mmc4/ --loss following --max-images 6 --to following/
 
 The same is done while training, without a copy, by corpora.NAME.derive: {pairs: true}. Only
-pages are changed; conversations and texts are copied as they are. Pages of which nothing is left are
-named in DIR/report/quarantine.jsonl. The same command goes on where a stopped one ended.
+pages are changed; conversations and texts are copied as they are. Pages of which nothing is left
+are named in DIR/report/quarantine.jsonl. The same command goes on where a stopped one ended.
 
 exit code: 0 if something was written of every document, 1 if any was left out, 2 for a bad request.
 """

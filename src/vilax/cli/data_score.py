@@ -14,8 +14,8 @@ examples:
     corpora.coyo.select.score={file: scores.jsonl, fields: [clip_similarity], top: 1000000}
 
 A document's score is the cosine of picture and text embedding, on a page the mean over its
-pictures, each with the sentence behind it. Broken documents and those without a picture get no line. The same
-command goes on where a stopped one ended.
+pictures, each with the sentence behind it. Broken documents and those without a picture get no
+line. The same command goes on where a stopped one ended.
 """
 
 
