@@ -222,7 +222,9 @@ def test_help_teaches(capsys) -> None:
 def test_killed_in_the_middle_it_goes_on(folder, tmp_path, monkeypatch, number, twice) -> None:
     rows = vet_rows(12)
     (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run = "import sys; from vilax.cli.judge import main; sys.exit(main(sys.argv[1:]))"
+    # What a shell starts in the background ignores SIGINT, and its children with it.
+    run = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    run += "from vilax.cli.judge import main; sys.exit(main(sys.argv[1:]))"
     running: list[subprocess.Popen] = []
 
     def script(request, count):
