@@ -10,6 +10,7 @@ from vilax.models.freeze import (
     fingerprint,
     merge_adapters,
     parts_of,
+    select,
 )
 from vilax.models.vlm import VisionLanguageModel
 
@@ -88,3 +89,48 @@ def test_an_adapter_trains_alone_and_merges_to_the_same_logits(
 def test_training_nothing_is_refused(tiny_vlm: VisionLanguageModel) -> None:
     with pytest.raises(ValueError, match="trains nothing"):
         apply_freeze(tiny_vlm, dict.fromkeys(("encoder", "projector", "llm"), FROZEN))
+
+
+@pytest.mark.parametrize(
+    ("patterns", "count"),
+    [
+        (("layers[1:]",), 9),
+        (("norms",), 5),
+        (("embeddings",), 1),
+        (("*.q_proj.weight",), 2),
+        (("layers[:1]", "layers[-1:]"), 18),
+        (("head",), 1),
+    ],
+)
+def test_patterns_train_what_they_mean(
+    tiny_vlm: VisionLanguageModel, patterns: tuple[str, ...], count: int
+) -> None:
+    plan = {"encoder": FROZEN, "projector": FROZEN, "llm": PartPlan("trained", 0.1, None, patterns)}
+    apply_freeze(tiny_vlm, plan)
+    before = {n: p.detach().clone() for n, p in tiny_vlm.named_parameters()}
+    step(tiny_vlm)
+    changed = {n for n, p in tiny_vlm.named_parameters() if not p.equal(before[n])}
+    assert len(changed) == count
+    assert {n.removeprefix("llm.") for n in changed} == select(tiny_vlm.llm, patterns)
+
+
+def test_a_pattern_that_means_nothing_is_refused(tiny_vlm: VisionLanguageModel) -> None:
+    plan = {"encoder": FROZEN, "projector": TRAINED}
+    with pytest.raises(ValueError, match=r"freeze.llm.only: 'layers\[24:\]' means no weight"):
+        apply_freeze(tiny_vlm, plan | {"llm": PartPlan("trained", 0.1, None, ("layers[24:]",))})
+
+
+def test_dora_trains_magnitudes_and_merges(tiny_vlm: VisionLanguageModel) -> None:
+    dora = PartPlan("adapted", 0.1, Adapter(4, 8.0, 0.0, ("all-linear",), "dora"))
+    names = {n for n, _ in tiny_vlm.named_parameters()}
+    apply_freeze(tiny_vlm, {"encoder": FROZEN, "projector": dora, "llm": dora})
+    assert any("magnitude" in n for n, p in tiny_vlm.named_parameters() if p.requires_grad)
+    step(tiny_vlm)
+    tiny_vlm.eval()
+    tokens, positions = torch.tensor([[3, 4, 5, 6]]), torch.arange(4)[None]
+    adapted = tiny_vlm.llm(tiny_vlm.embed(tokens, None), positions)
+    adapters = merge_adapters(tiny_vlm)
+    merged = tiny_vlm.llm(tiny_vlm.embed(tokens, None), positions)
+    assert torch.allclose(adapted, merged, atol=1e-5)
+    assert {n for n, _ in tiny_vlm.named_parameters()} == names
+    assert any("magnitude" in n for n in adapters)

@@ -4,10 +4,14 @@ import pytest
 import torch
 
 from vilax.models.projector import (
+    AveragePoolProjector,
     DownsampleProjector,
+    IdentityProjector,
     LinearProjector,
     MlpDownsampleProjector,
     MlpProjector,
+    PixelShuffleProjector,
+    ResamplerProjector,
     TransformerProjector,
     join_neighbours,
 )
@@ -23,6 +27,9 @@ from vilax.models.projector import (
         (DownsampleProjector(16, 8), 4, 4),
         (DownsampleProjector(16, 8), 5, 9),
         (MlpDownsampleProjector(16, 8), 3, 4),
+        (PixelShuffleProjector(16, 8), 4, 4),
+        (AveragePoolProjector(16, 8), 5, 9),
+        (ResamplerProjector(16, 8, queries=7, blocks=2, heads=4), 3, 7),
     ],
 )
 def test_stated_token_count_is_what_comes_out(projector, side: int, tokens: int) -> None:
@@ -52,3 +59,39 @@ def test_class_token_cannot_be_joined() -> None:
 def test_heads_that_do_not_divide_are_refused() -> None:
     with pytest.raises(ValueError, match=r"heads=5.*width 8"):
         TransformerProjector(16, 8, heads=5)
+
+
+def test_pixel_shuffle_joins_the_neighbours_of_internvl() -> None:
+    from transformers import InternVLModel
+
+    features = torch.randn(2, 16, 3)
+    theirs = InternVLModel.pixel_shuffle(None, features.view(2, 4, 4, 3), 0.5).reshape(2, 4, 12)
+    ours = PixelShuffleProjector(3, 5)
+    joined = []
+    ours.layers[0].register_forward_pre_hook(lambda module, given: joined.append(given[0]))
+    ours(features)
+    assert torch.equal(joined[0], theirs)
+    with pytest.raises(ValueError, match="factor that divides it"):
+        ours.tokens(27)
+
+
+def test_average_pool_averages() -> None:
+    pool = AveragePoolProjector(1, 1)
+    pool.layers = torch.nn.Identity()
+    grid = torch.arange(1.0, 10.0).view(1, 9, 1)
+    assert pool(grid).flatten().tolist() == [3.0, 4.5, 7.5, 9.0]
+
+
+def test_resampler_reads_all_features() -> None:
+    torch.manual_seed(0)
+    resampler = ResamplerProjector(16, 8, queries=3, blocks=1, heads=4)
+    features = torch.randn(1, 5, 16, requires_grad=True)
+    resampler(features).square().sum().backward()
+    assert bool((features.grad.abs().sum(-1) > 0).all())
+
+
+def test_identity_wants_equal_widths() -> None:
+    features = torch.randn(1, 4, 8)
+    assert IdentityProjector(8, 8)(features) is features
+    with pytest.raises(ValueError, match="width 16 and an LLM of width 8"):
+        IdentityProjector(16, 8)

@@ -7,8 +7,11 @@ from pathlib import Path
 from vilax.config.errors import ConfigError, unknown
 from vilax.config.schema.benchmark import BenchmarkTask
 from vilax.config.schema.model import (
+    AveragePoolProjector,
     DownsampleProjector,
+    FusedEncoder,
     MlpDownsampleProjector,
+    PixelShuffleProjector,
     ScratchLlm,
     TransformerProjector,
 )
@@ -70,7 +73,9 @@ def _model(run: Run) -> Iterator[str]:
             f"encoder.class_token=true with encoder.grid={encoder.grid}:"
             " a pooled grid has no class token; set one of them to its default"
         )
-    if isinstance(projector, DownsampleProjector | MlpDownsampleProjector):
+    yield from _scales(run)
+    joins = DownsampleProjector | MlpDownsampleProjector | PixelShuffleProjector
+    if isinstance(projector, joins | AveragePoolProjector):
         if encoder.grid is not None and projector.factor > encoder.grid:
             yield (
                 f"projector.factor={projector.factor} with encoder.grid={encoder.grid}:"
@@ -92,6 +97,23 @@ def _model(run: Run) -> Iterator[str]:
         )
 
 
+def _scales(run: Run) -> Iterator[str]:
+    encoder = run.encoder
+    if isinstance(encoder, FusedEncoder):
+        if encoder.class_token:
+            yield "encoder.members with class_token=true: expected false where grids are joined"
+        return
+    if not encoder.scales:
+        return
+    shown = f"encoder.scales={list(encoder.scales)}"
+    if len(set(encoder.scales)) < 2 or any(s % min(encoder.scales) for s in encoder.scales):
+        yield f"{shown}: expected two or more sides, all multiples of the smallest, as [384, 768]"
+    if encoder.class_token:
+        yield f"{shown} with encoder.class_token=true: tiles are joined to a grid without one"
+    if encoder.image_size not in (None, max(encoder.scales)):
+        yield f"{shown} with encoder.image_size={encoder.image_size}: expected the largest scale"
+
+
 def _stage(run: Run, name: str, stage: Stage) -> Iterator[str]:
     where = f"stages.{name}"
     if ("encoder" in stage.parts) != ("projector" in stage.parts) or "llm" not in stage.parts:
@@ -110,6 +132,9 @@ def _stage(run: Run, name: str, stage: Stage) -> Iterator[str]:
                 f"{where}.freeze.{part}.mode={getattr(stage.freeze, part).mode} but"
                 f" {where}.parts={list(stage.parts)} has no {part}"
             )
+        policy = getattr(stage.freeze, part)
+        if policy.only and policy.mode != "trained":
+            yield f"{where}.freeze.{part}.only with mode={policy.mode}: expected mode=trained"
     if stage.batch % stage.blend.streams:
         yield (
             f"{where}.batch={stage.batch} with {where}.blend.streams={stage.blend.streams}:"

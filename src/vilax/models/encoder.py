@@ -1,18 +1,24 @@
 """Image encoders: one adapter for timm, one for transformers, none per family."""
 
-from collections.abc import Iterator, Mapping
-from importlib import resources
+import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 from jaxtyping import Float
-from safetensors.torch import load_file
 from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoImageProcessor
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+from vilax.models.architecture import config_of, facts, packaged
+from vilax.models.encoder_weights import load_renamed, read_tensors
+from vilax.models.internvit import InternVit, is_internvit
+
+Colours = tuple[float, ...]
+"""A number per channel, on values in 0..1."""
 
 
 class Encoder(nn.Module):
@@ -48,12 +54,7 @@ class Encoder(nn.Module):
     ) -> Float[Tensor, "images tokens width"]:
         """Features of normalised pictures, row by row from the upper left corner."""
         features = self._features(pixels)
-        if self.grid is None:
-            return features
-        side = int(features.shape[1] ** 0.5)
-        image = features.transpose(1, 2).unflatten(2, (side, side))
-        pooled = nn.functional.adaptive_avg_pool2d(image, self.grid)
-        return pooled.flatten(2).transpose(1, 2)
+        return features if self.grid is None else pooled(features, self.grid)
 
     def _features(self, pixels: Tensor) -> Tensor:
         raise TypeError(f"{type(self).__name__} does not say how to compute features")
@@ -85,9 +86,11 @@ class TimmEncoder(Encoder):
         weights: empty for timm's own; ``random``; a ``.safetensors`` or ``.pth`` file; or
             ``package:NAME`` for the weight file inside an installed package.
         image_size: side of the square input, in pixels; position embeddings are interpolated.
+            None: what the weights were made with.
         layer: block whose output is used; -1 of a convolutional network is its final features.
         class_token: keep the class token first.
         grid: average-pool to grid x grid tokens; None keeps the network's own grid.
+        mean, std: normalisation; None: what the weights were made with.
 
     Raises:
         ValueError: the weights do not fit the architecture, naming the tensor.
@@ -97,22 +100,23 @@ class TimmEncoder(Encoder):
         self,
         name: str,
         weights: str = "",
-        image_size: int = 224,
+        image_size: int | None = None,
         layer: int = -2,
         class_token: bool = False,
         grid: int | None = None,
+        mean: Colours | None = None,
+        std: Colours | None = None,
     ) -> None:
         super().__init__(layer, class_token, grid)
         options: dict[str, Any] = {"num_classes": 0}
-        is_transformer = "vit" in name or "eva" in name or "deit" in name
-        if is_transformer:
+        if image_size is not None and _takes_size(name):
             options["img_size"] = image_size
         self.net = timm.create_model(name, pretrained=not weights, **options)
         if weights and weights != "random":
             load_renamed(self.net, read_tensors(weights))
-        self.image_size = image_size
         data = resolve_model_data_config(self.net)
-        self.mean, self.std = tuple(data["mean"]), tuple(data["std"])
+        self.image_size = image_size or int(data["input_size"][-1])
+        self.mean, self.std = tuple(mean or data["mean"]), tuple(std or data["std"])
         self._measure()
 
     def _features(self, pixels: Tensor) -> Tensor:
@@ -140,8 +144,13 @@ class TimmEncoder(Encoder):
         return patches  # type: ignore[no-any-return]
 
 
+def _takes_size(name: str) -> bool:
+    """Whether a timm architecture has weights that depend on the picture's size."""
+    return any(word in name for word in ("vit", "eva", "deit", "beit", "swin"))
+
+
 class TransformersEncoder(Encoder):
-    """The vision half of CLIP, SigLIP and kin from transformers.
+    """The vision half of CLIP, SigLIP, DINO and kin from transformers, or InternViT.
 
     Args:
         source: hub id or local folder.
@@ -149,6 +158,12 @@ class TransformersEncoder(Encoder):
         layer: index into ``hidden_states`` (-2 is LLaVA's and VILA's choice).
         class_token: keep the class token first, where there is one.
         grid: average-pool to grid x grid tokens; None keeps the network's own grid.
+        mean, std: normalisation; None: what the weights were made with.
+        blank: random weights: the configuration alone is read.
+
+    Raises:
+        ValueError: the weights do not fit the architecture, naming the tensor; or the network does
+            not take square pictures.
     """
 
     def __init__(
@@ -158,80 +173,77 @@ class TransformersEncoder(Encoder):
         layer: int = -2,
         class_token: bool = False,
         grid: int | None = None,
+        mean: Colours | None = None,
+        std: Colours | None = None,
+        blank: bool = False,
     ) -> None:
         super().__init__(layer, class_token, grid)
-        whole = AutoConfig.from_pretrained(source)
-        config = getattr(whole, "vision_config", whole)
-        architecture: Any = MODEL_MAPPING[type(config)]
-        self.net = self._net(architecture, source, config)
-        processor = AutoImageProcessor.from_pretrained(source, use_fast=False)
-        self.mean, self.std = tuple(processor.image_mean), tuple(processor.image_std)
-        self.native_size = int(config.image_size)
-        self.patch = int(config.patch_size)
+        config: Any
+        if is_internvit(source):
+            self.net = InternVit.blank(source) if blank else InternVit.pretrained(source)
+            config = self.net.config
+        else:
+            whole = config_of(source) if blank else AutoConfig.from_pretrained(source)
+            config = getattr(whole, "vision_config", whole)
+            if config.model_type == "siglip2_vision_model":
+                raise ValueError(
+                    f"{source} takes pictures of any aspect (NaFlex): expected a SigLIP 2 of one"
+                    " size, such as google/siglip2-so400m-patch14-384"
+                )
+            architecture: Any = MODEL_MAPPING[type(config)]
+            self.net = architecture(config) if blank else _loaded(architecture, source, config)
+        if mean is None or std is None:
+            usual = _colours(source, blank)
+            mean, std = mean or usual[0], std or usual[1]
+        self.mean, self.std = tuple(mean), tuple(std)
+        self.native_size, self.patch = _side(config.image_size), _side(config.patch_size)
         self.image_size = image_size or self.native_size
+        parameters = inspect.signature(self.net.forward).parameters
+        self._interpolates = "interpolate_pos_encoding" in parameters
         self._measure()
 
-    def _net(self, architecture: Any, source: str, config: Any) -> nn.Module:
-        net: nn.Module = architecture.from_pretrained(source, config=config)
-        return net
-
     def _features(self, pixels: Tensor) -> Tensor:
-        resized = self.image_size != self.native_size
-        out = self.net(
-            pixel_values=pixels, output_hidden_states=True, interpolate_pos_encoding=resized
-        )
+        options: dict[str, Any] = {}
+        if self._interpolates:
+            # Others (DINO) interpolate without being asked.
+            options["interpolate_pos_encoding"] = self.image_size != self.native_size
+        out = self.net(pixel_values=pixels, output_hidden_states=True, **options)
         hidden: Tensor = out.hidden_states[self.layer]
         prefix = hidden.shape[1] - (self.image_size // self.patch) ** 2
-        return hidden if self.class_token else hidden[:, prefix:]
+        if self.class_token and prefix:
+            # Registers, where there are some, stand between class token and patches.
+            return torch.cat([hidden[:, :1], hidden[:, prefix:]], dim=1)
+        return hidden[:, prefix:]
 
 
-def read_tensors(weights: str) -> dict[str, Tensor]:
-    """Tensors of a weight file, or of the one weight file in an installed package.
-
-    Args:
-        weights: path to ``.safetensors``, ``.pth`` or ``.pt``, or ``package:NAME``.
-
-    Raises:
-        ValueError: no such package, or not exactly one weight file in it.
-    """
-    if weights.startswith("package:"):
-        package = weights.removeprefix("package:")
-        try:
-            root = Path(str(resources.files(package)))
-        except ModuleNotFoundError as error:
-            raise ValueError(f"package {package!r} of encoder.weights is not installed") from error
-        found = sorted(root.rglob("*.pth")) + sorted(root.rglob("*.safetensors"))
-        if len(found) != 1:
-            raise ValueError(f"package {package!r} holds {len(found)} weight files, expected one")
-        weights = str(found[0])
-    if weights.endswith(".safetensors"):
-        return load_file(weights)
-    tensors: dict[str, Tensor] = torch.load(weights, map_location="cpu", weights_only=True)
-    return tensors
+def _colours(source: str, blank: bool) -> tuple[Colours, Colours]:
+    """Mean and standard deviation that the weights were made with."""
+    if blank and not Path(source).expanduser().is_dir() and source in packaged():
+        usual = facts(source)["preprocessor"]
+        return tuple(usual["image_mean"]), tuple(usual["image_std"])
+    processor = AutoImageProcessor.from_pretrained(source, use_fast=False)
+    return tuple(processor.image_mean), tuple(processor.image_std)
 
 
-def load_renamed(net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Load weights by name or, where a port renamed every module, by order.
+def _side(size: Any) -> int:
+    return int(size[0] if isinstance(size, tuple | list) else size)
 
-    By order means: after the classifier is left out, both sides list equally many tensors whose
-    shapes and last name components (weight, bias, running_mean ...) agree one by one.
 
-    Raises:
-        ValueError: naming the first tensor that does not fit.
-    """
-    own = net.state_dict()
-    if set(own) <= set(tensors):
-        net.load_state_dict({name: tensors[name] for name in own})
-        return
-    theirs = list(tensors.items())[: len(own)]
-    if len(theirs) < len(own):
-        raise ValueError(f"the weights hold {len(theirs)} tensors, the encoder needs {len(own)}")
-    renamed: dict[str, Tensor] = {}
-    for (name, tensor), (wanted, target) in zip(theirs, own.items(), strict=True):
-        same_role = name.rsplit(".", 1)[-1] == wanted.rsplit(".", 1)[-1]
-        if not same_role or tensor.shape != target.shape:
-            raise ValueError(
-                f"tensor {name} {tuple(tensor.shape)} does not fit {wanted} {tuple(target.shape)}"
-            )
-        renamed[wanted] = tensor
-    net.load_state_dict(renamed)
+def _loaded(architecture: Any, source: str, config: Any) -> nn.Module:
+    net, info = architecture.from_pretrained(
+        source, config=config, dtype=torch.float32, output_loading_info=True
+    )
+    # A pooling head is not part of every file, and no feature depends on it.
+    missing = sorted(name for name in info["missing_keys"] if "head" not in name)
+    if missing:
+        raise ValueError(f"{source} has no tensor {missing[0]} of {architecture.__name__}")
+    return net  # type: ignore[no-any-return]
+
+
+def pooled(
+    features: Float[Tensor, "images tokens width"], grid: int
+) -> Float[Tensor, "images fewer width"]:
+    """Features of a square grid, averaged to grid x grid."""
+    side = int(features.shape[1] ** 0.5)
+    image = features.transpose(1, 2).unflatten(2, (side, side))
+    return nn.functional.adaptive_avg_pool2d(image, grid).flatten(2).transpose(1, 2)

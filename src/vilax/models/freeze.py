@@ -1,7 +1,9 @@
 """Freeze policies: which weights a stage trains, and proof that the others did not change."""
 
+import fnmatch
 import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +12,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from vilax.models.vlm import VisionLanguageModel
 
@@ -18,12 +21,13 @@ PARTS = ("encoder", "projector", "llm")
 
 @dataclass(frozen=True)
 class Adapter:
-    """A low-rank adapter (LoRA): rank, scale numerator, dropout and target module names."""
+    """A low-rank adapter: rank, scale numerator, dropout, target module names, LoRA or DoRA."""
 
     rank: int
     alpha: float
     dropout: float
     targets: tuple[str, ...]
+    method: Literal["lora", "dora"] = "lora"
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,13 @@ class PartPlan:
         mode: what happens.
         rate: peak learning rate; read unless frozen.
         adapter: the adapter; read where adapted.
+        only: which weights are trained, as ``select`` reads them; empty: all.
     """
 
     mode: Literal["frozen", "trained", "adapted"]
     rate: float
     adapter: Adapter | None = None
+    only: tuple[str, ...] = ()
 
 
 def parts_of(model: VisionLanguageModel) -> dict[str, nn.Module]:
@@ -51,11 +57,19 @@ def apply_freeze(model: VisionLanguageModel, plan: Mapping[str, PartPlan]) -> No
     """Set ``requires_grad`` part by part, add adapters, and put frozen parts in eval mode.
 
     Raises:
-        ValueError: an adapter's targets match no module of its part, or nothing is trained.
+        ValueError: an adapter's targets match no module of its part, a pattern no weight of its
+            part, or nothing is trained.
     """
     for name, module in parts_of(model).items():
         part = plan[name]
-        module.requires_grad_(part.mode == "trained")
+        module.requires_grad_(part.mode == "trained" and not part.only)
+        if part.mode == "trained" and part.only:
+            try:
+                wanted = select(module, part.only)
+            except ValueError as error:
+                raise ValueError(f"freeze.{name}.only: {error}") from error
+            for parameter, tensor in module.named_parameters():
+                tensor.requires_grad_(parameter in wanted)
         if part.mode == "adapted":
             _add_adapter(name, module, part.adapter)
         module.train(part.mode != "frozen")
@@ -66,10 +80,15 @@ def apply_freeze(model: VisionLanguageModel, plan: Mapping[str, PartPlan]) -> No
 def _add_adapter(name: str, module: nn.Module, adapter: Adapter | None) -> None:
     if adapter is None:
         raise ValueError(f"part {name} is adapted but has no adapter settings")
+    # torch's own MultiheadAttention reads the weights of its output layer past the layer itself.
+    bypassed = (NonDynamicallyQuantizableLinear,)
     linear = [
         path
         for path, child in module.named_modules()
-        if isinstance(child, nn.Linear) and not path.endswith("lm_head")
+        if isinstance(child, nn.Linear | nn.Conv2d)
+        and not isinstance(child, bypassed)
+        and not path.endswith("lm_head")
+        and (isinstance(child, nn.Linear) or adapter.targets != ("all-linear",))
     ]
     targets = [
         path
@@ -87,8 +106,55 @@ def _add_adapter(name: str, module: nn.Module, adapter: Adapter | None) -> None:
         lora_dropout=adapter.dropout,
         target_modules=targets,
         bias="none",
+        use_dora=adapter.method == "dora",
     )
     inject_adapter_in_model(config, module)
+
+
+def select(module: nn.Module, patterns: Sequence[str]) -> set[str]:
+    """Names of a part's parameters that any of the patterns means.
+
+    Args:
+        module: encoder, projector or LLM.
+        patterns: ``layers[A:B]`` (a slice of the part's blocks, as Python's), ``norms``,
+            ``embeddings``, ``head`` (of an LLM), or a shell pattern of parameter names.
+
+    Raises:
+        ValueError: a pattern means no parameter, naming some that there are.
+    """
+    names = {parameter: name for name, parameter in module.named_parameters()}
+    found: set[str] = set()
+    for pattern in patterns:
+        meant = {names[p] for p in _meant(module, pattern, names) if p in names}
+        if not meant:
+            some = list(names.values())
+            shown = ", ".join([*some[:2], *some[-1:]])
+            raise ValueError(
+                f"{pattern!r} means no weight: expected layers[A:B], norms, embeddings, head, or a"
+                f" pattern of names such as {shown}"
+            )
+        found |= meant
+    return found
+
+
+def _meant(
+    module: nn.Module, pattern: str, names: Mapping[nn.Parameter, str]
+) -> list[nn.Parameter]:
+    kinds: list[nn.Module]
+    if pattern == "norms":
+        kinds = [m for m in module.modules() if "norm" in type(m).__name__.lower()]
+        return [p for m in kinds for p in m.parameters(recurse=False)]
+    if pattern == "embeddings":
+        kinds = [m for m in module.modules() if isinstance(m, nn.Embedding)]
+        return [p for m in kinds for p in m.parameters(recurse=False)]
+    if pattern == "head":
+        head = getattr(module, "head", None)
+        return list(head.parameters()) if isinstance(head, nn.Module) else []
+    if sliced := re.fullmatch(r"layers\[(-?\d*):(-?\d*)\]", pattern):
+        blocks = list(module.blocks()) if hasattr(module, "blocks") else []  # type: ignore[operator]
+        first, last = (int(text) if text else None for text in sliced.groups())
+        return [p for block in blocks[first:last] for p in block.parameters()]
+    return [p for p, name in names.items() if fnmatch.fnmatchcase(name, pattern)]
 
 
 def merge_adapters(model: VisionLanguageModel) -> dict[str, Tensor]:
@@ -100,11 +166,14 @@ def merge_adapters(model: VisionLanguageModel) -> dict[str, Tensor]:
     adapters: dict[str, Tensor] = {
         name: p.detach().clone() for name, p in model.named_parameters() if ".lora_" in name
     }
+    was_training = {module: module.training for module in model.modules()}
     for module in list(model.modules()):
         for child_name, child in list(module.named_children()):
             if isinstance(child, LoraLayer):
                 child.merge(safe_merge=True)
                 setattr(module, child_name, child.get_base_layer())
+    for module, training in was_training.items():
+        module.training = training
     return adapters
 
 

@@ -109,10 +109,178 @@ class MlpDownsampleProjector(DownsampleProjector):
 
     def __init__(self, d_vision: int, d_llm: int, factor: int = 2) -> None:
         super().__init__(d_vision, d_llm, factor)
-        joined = factor * factor * d_vision
-        self.layers = nn.Sequential(
-            nn.LayerNorm(joined), nn.Linear(joined, d_llm), nn.GELU(), nn.Linear(d_llm, d_llm)
+        self.layers = _norm_mlp(factor * factor * d_vision, d_llm)
+
+
+class PixelShuffleProjector(DownsampleProjector):
+    """InternVL's: space to depth, LayerNorm, Linear, GELU, Linear.
+
+    It differs from ``mlp_downsample`` in the order of the joined channels (columns vary slowest,
+    as in InternVL's second pixel shuffle), and takes no grid that ``factor`` does not divide.
+    """
+
+    def __init__(self, d_vision: int, d_llm: int, factor: int = 2) -> None:
+        super().__init__(d_vision, d_llm, factor)
+        self.layers = _norm_mlp(factor * factor * d_vision, d_llm)
+
+    def tokens(self, side: int, extra: int = 0) -> int:
+        """side / factor, squared.
+
+        Raises:
+            ValueError: ``extra`` is not 0, or ``factor`` does not divide the side.
+        """
+        if side % self.factor:
+            raise ValueError(
+                f"projector.kind=pixel_shuffle with projector.factor={self.factor} on a grid of"
+                f" {side} x {side}: expected a factor that divides it, or mlp_downsample"
+            )
+        return super().tokens(side, extra)
+
+    def forward(
+        self, features: Float[Tensor, "images tokens d_vision"]
+    ) -> Float[Tensor, "images fewer d_llm"]:
+        """Join neighbours, then project.
+
+        Raises:
+            ValueError: ``factor`` does not divide the grid.
+        """
+        self.tokens(square_side(features.shape[1]))
+        return self.layers(join_neighbours(features, self.factor))  # type: ignore[no-any-return]
+
+
+class AveragePoolProjector(DownsampleProjector):
+    """Means of factor x factor neighbours, then LLaVA-1.5's two-layer MLP.
+
+    A grid that ``factor`` does not divide has smaller neighbourhoods at its last row and column.
+    """
+
+    def __init__(self, d_vision: int, d_llm: int, factor: int = 2) -> None:
+        super().__init__(d_vision, d_llm, factor)
+        self.layers = nn.Sequential(nn.Linear(d_vision, d_llm), nn.GELU(), nn.Linear(d_llm, d_llm))
+
+    def forward(
+        self, features: Float[Tensor, "images tokens d_vision"]
+    ) -> Float[Tensor, "images fewer d_llm"]:
+        """Pool, then project."""
+        side = square_side(features.shape[1])
+        grid = features.transpose(1, 2).unflatten(2, (side, side))
+        pooled = nn.functional.avg_pool2d(grid, self.factor, ceil_mode=True)
+        return self.layers(pooled.flatten(2).transpose(1, 2))  # type: ignore[no-any-return]
+
+
+class ResamplerProjector(Projector):
+    """Flamingo's Perceiver resampler: learned queries read a picture's features.
+
+    Each block: the queries attend to features and queries together, then a 4x MLP, both pre-norm
+    and residual; at the end LayerNorm and Linear. Features get no further positions. Flamingo
+    (arXiv 2204.14198), section 3.1 and appendix A.1.1.
+
+    Args:
+        d_vision: channels of a feature; the blocks are as wide.
+        d_llm: channels of a visual token.
+        queries: visual tokens of a picture, whatever its grid.
+        blocks: number of blocks.
+        heads: attention heads.
+
+    Raises:
+        ValueError: the heads do not divide the width.
+    """
+
+    def __init__(
+        self, d_vision: int, d_llm: int, queries: int = 64, blocks: int = 6, heads: int = 16
+    ) -> None:
+        super().__init__()
+        if d_vision % heads:
+            raise ValueError(
+                f"projector.heads={heads} does not divide the projector's width {d_vision}"
+            )
+        self.queries = nn.Parameter(torch.randn(queries, d_vision) * d_vision**-0.5)
+        self.blocks = nn.ModuleList(_ResamplerBlock(d_vision, heads) for _ in range(blocks))
+        self.outlet = nn.Sequential(nn.LayerNorm(d_vision), nn.Linear(d_vision, d_llm))
+
+    def tokens(self, side: int, extra: int = 0) -> int:
+        """As many as there are queries."""
+        return self.queries.shape[0]
+
+    def forward(
+        self, features: Float[Tensor, "images tokens d_vision"]
+    ) -> Float[Tensor, "images queries d_llm"]:
+        """Read each picture into the queries, then project."""
+        states = self.queries.to(features.dtype).expand(features.shape[0], -1, -1)
+        for block in self.blocks:
+            states = block(states, features)
+        return self.outlet(states)  # type: ignore[no-any-return]
+
+
+class _ResamplerBlock(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.feature_norm = nn.LayerNorm(width)
+        self.query_norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width, bias=False)
+        self.key_value = nn.Linear(width, 2 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, 4 * width, bias=False),
+            nn.GELU(),
+            nn.Linear(4 * width, width, bias=False),
         )
+
+    def forward(self, states: Tensor, features: Tensor) -> Tensor:
+        normed = self.query_norm(states)
+        seen = torch.cat([self.feature_norm(features), normed], dim=1)
+        query = self._split(self.query(normed))
+        key, value = (self._split(part) for part in self.key_value(seen).chunk(2, dim=-1))
+        read = nn.functional.scaled_dot_product_attention(query, key, value)
+        states = states + self.out(read.transpose(1, 2).flatten(2))
+        widened: Tensor = self.mlp(states)
+        return states + widened
+
+    def _split(self, some: Tensor) -> Tensor:
+        parts: Tensor = some.view(*some.shape[:2], self.heads, -1)
+        return parts.transpose(1, 2)
+
+
+class IdentityProjector(Projector):
+    """Features as they are, for encoders as wide as the LLM.
+
+    Raises:
+        ValueError: the widths differ.
+    """
+
+    def __init__(self, d_vision: int, d_llm: int) -> None:
+        super().__init__()
+        if d_vision != d_llm:
+            raise ValueError(
+                f"projector.kind=identity with an encoder of width {d_vision} and an LLM of width"
+                f" {d_llm}: expected equal widths, or projector=linear"
+            )
+
+    def forward(
+        self, features: Float[Tensor, "images tokens width"]
+    ) -> Float[Tensor, "images tokens width"]:
+        """The features."""
+        return features
+
+
+def _norm_mlp(joined: int, d_llm: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.LayerNorm(joined), nn.Linear(joined, d_llm), nn.GELU(), nn.Linear(d_llm, d_llm)
+    )
+
+
+def square_side(tokens: int) -> int:
+    """Side of a square grid.
+
+    Raises:
+        ValueError: so many features form no square.
+    """
+    side = int(tokens**0.5)
+    if side * side != tokens:
+        raise ValueError(f"{tokens} features do not form a square grid")
+    return side
 
 
 def join_neighbours(
@@ -124,9 +292,7 @@ def join_neighbours(
     (VILA-1.5 ``mlp_downsample``; paper.md 1.3).
     """
     images, tokens, width = features.shape
-    side = int(tokens**0.5)
-    if side * side != tokens:
-        raise ValueError(f"{tokens} features do not form a square grid")
+    side = square_side(tokens)
     grid = features.view(images, side, side, width)
     pad = -side % factor
     if pad:

@@ -12,12 +12,12 @@ from vilax.config.schema.model import (
     Encoder as EncoderConfig,
 )
 from vilax.config.schema.model import (
+    FusedEncoder,
     Kernels,
     Llm,
     Projector,
     ScratchLlm,
     TimmEncoder,
-    TransformersEncoder,
 )
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
@@ -26,6 +26,7 @@ from vilax.micro.tokenizer import build_tokenizer
 from vilax.models import encoder as encoders
 from vilax.models import projector as projectors
 from vilax.models.freeze import Adapter, PartPlan
+from vilax.models.joined import FusedFeatures, ScaledFeatures
 from vilax.models.llm import LanguageModel
 from vilax.models.vlm import VisionLanguageModel
 from vilax.training.seeding import seeded
@@ -36,6 +37,10 @@ PROJECTORS: dict[str, Callable[..., projectors.Projector]] = {
     "transformer": projectors.TransformerProjector,
     "downsample": projectors.DownsampleProjector,
     "mlp_downsample": projectors.MlpDownsampleProjector,
+    "pixel_shuffle": projectors.PixelShuffleProjector,
+    "average_pool": projectors.AveragePoolProjector,
+    "resampler": projectors.ResamplerProjector,
+    "identity": projectors.IdentityProjector,
 }
 
 
@@ -45,18 +50,43 @@ def build_encoder(config: EncoderConfig) -> encoders.Encoder:
     Raises:
         ConfigError: the weights do not exist or do not fit.
     """
-    shared: dict[str, Any] = {
-        "layer": config.layer,
-        "class_token": config.class_token,
-        "grid": config.grid,
-    }
     try:
-        if isinstance(config, TimmEncoder):
-            return encoders.TimmEncoder(config.name, config.weights, config.image_size, **shared)
-        assert isinstance(config, TransformersEncoder)
-        return encoders.TransformersEncoder(config.source, config.image_size, **shared)
+        return _encoder(config)
     except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(f"encoder {config.model_dump_json()} cannot be built: {error}") from error
+
+
+def blank_encoder(config: EncoderConfig) -> encoders.Encoder:
+    """The image encoder on the meta device: sizes, normalisation, no weights.
+
+    Raises:
+        ConfigError: there is no such encoder.
+    """
+    try:
+        with torch.device("meta"):
+            return _encoder(config, blank=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"encoder {config.model_dump_json()} cannot be built: {error}") from error
+
+
+def _encoder(config: EncoderConfig, blank: bool = False) -> encoders.Encoder:
+    if isinstance(config, FusedEncoder):
+        return FusedFeatures([_encoder(member, blank) for member in config.members], config.grid)
+    shared: dict[str, Any] = {
+        "image_size": min(config.scales, default=config.image_size),
+        "layer": config.layer,
+        "class_token": config.class_token,
+        "grid": None if config.scales else config.grid,
+        "mean": config.mean,
+        "std": config.std,
+    }
+    encoder: encoders.Encoder
+    if isinstance(config, TimmEncoder):
+        weights = "random" if blank else config.weights
+        encoder = encoders.TimmEncoder(config.name, weights, **shared)
+    else:
+        encoder = encoders.TransformersEncoder(config.source, blank=blank, **shared)
+    return ScaledFeatures(encoder, config.scales, config.grid) if config.scales else encoder
 
 
 def build_projector(config: Projector, d_vision: int, d_llm: int) -> projectors.Projector:
@@ -142,10 +172,11 @@ def freeze_plan(stage: Stage) -> dict[str, PartPlan]:
     for part in ("encoder", "projector", "llm"):
         policy = getattr(stage.freeze, part)
         lora = policy.lora
-        adapter = Adapter(lora.rank, lora.alpha, lora.dropout, tuple(lora.targets))
+        adapter = Adapter(lora.rank, lora.alpha, lora.dropout, tuple(lora.targets), lora.method)
         plan[part] = PartPlan(
             mode=policy.mode,
             rate=getattr(stage.rates, part),
             adapter=adapter if policy.mode == "adapted" else None,
+            only=policy.only,
         )
     return plan

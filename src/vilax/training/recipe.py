@@ -93,7 +93,10 @@ def stage_inputs(run: Run, name: str) -> dict[str, Any]:
     }
     for part, policy in settings["freeze"].items():
         if policy["mode"] != "adapted":
-            settings["freeze"][part] = {"mode": policy["mode"]}
+            only = (
+                {"only": policy["only"]} if policy["mode"] == "trained" and policy["only"] else {}
+            )
+            settings["freeze"][part] = {"mode": policy["mode"], **only}
     components = COMPONENTS + (VISUAL_COMPONENTS if "encoder" in stage.parts else ())
     model = {"llm": science_dump(run.llm)}
     if "encoder" in stage.parts:

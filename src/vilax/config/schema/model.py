@@ -12,6 +12,13 @@ class EncoderBase(Node):
 
     layer: int = -2
     """Which block's output is used, counted from the end as in Python (-1: the last)."""
+    mean: tuple[float, float, float] | None = None
+    """Subtracted per channel, in 0..1; null: what the weights were made with."""
+    std: tuple[float, float, float] | None = None
+    """Divided by per channel; null: what the weights were made with."""
+    scales: tuple[int, ...] = ()
+    """S2: the picture is also read at these sides, in pixels, in tiles of the encoder's own, and
+    all are joined on channels. The smallest is the encoder's own size. Empty: one scale."""
     class_token: bool = False
     """Keep the class token as the first visual token, where the encoder has one."""
     grid: int | None = Field(None, ge=1, le=64)
@@ -29,8 +36,8 @@ class TimmEncoder(EncoderBase):
     """timm's architecture name, with its weight tag where timm's own weights are used."""
     weights: str = ""
     """Empty: timm's weights for that name; else a .safetensors/.pth file, or ``package:NAME``."""
-    image_size: int = Field(224, ge=16, le=4096)
-    """Side of the square input, in pixels."""
+    image_size: int | None = Field(None, ge=16, le=4096)
+    """Side of the square input, in pixels; null: what the weights were made with."""
 
 
 class TransformersEncoder(EncoderBase):
@@ -44,7 +51,27 @@ class TransformersEncoder(EncoderBase):
     """Side of the square input, in pixels; null: what the weights were made with."""
 
 
-Encoder = Annotated[TimmEncoder | TransformersEncoder, Field(discriminator="kind")]
+class FusedEncoder(Node):
+    """Several encoders that see the same picture, joined on channels (prismatic's DINO+SigLIP)."""
+
+    kind: Literal["fused"] = "fused"
+    """Their grids must be equal; the first one's input size and normalisation are the picture's."""
+    members: tuple[
+        Annotated[TimmEncoder | TransformersEncoder, Field(discriminator="kind")], ...
+    ] = Field(min_length=2, max_length=4)
+    """The encoders; their ``image_policy`` is not read."""
+    grid: int | None = Field(None, ge=1, le=64)
+    """Average-pool the feature grid to grid x grid tokens; null keeps the encoders' own."""
+    image_policy: Literal["pad", "resize", "crop"] = "resize"
+    """How a picture becomes square: padded with the mean colour, stretched, or cropped."""
+
+    @property
+    def class_token(self) -> bool:
+        """Whether a class token is kept."""
+        return any(member.class_token for member in self.members)
+
+
+Encoder = Annotated[TimmEncoder | TransformersEncoder | FusedEncoder, Field(discriminator="kind")]
 
 
 class LinearProjector(Node):
@@ -95,12 +122,54 @@ class MlpDownsampleProjector(Node):
     """Tokens joined along each side."""
 
 
+class PixelShuffleProjector(Node):
+    """InternVL's projector: space to depth, LayerNorm, Linear, GELU, Linear."""
+
+    kind: Literal["pixel_shuffle"] = "pixel_shuffle"
+    """factor x factor tokens become one; the factor must divide the grid."""
+    factor: int = Field(2, ge=2, le=8)
+    """Tokens joined along each side."""
+
+
+class AveragePoolProjector(Node):
+    """Means of neighbouring tokens, then LLaVA-1.5's two-layer MLP."""
+
+    kind: Literal["average_pool"] = "average_pool"
+    """factor x factor tokens become one."""
+    factor: int = Field(2, ge=2, le=8)
+    """Tokens averaged along each side."""
+
+
+class ResamplerProjector(Node):
+    """Flamingo's Perceiver resampler."""
+
+    kind: Literal["resampler"] = "resampler"
+    """Learned queries read the features; the token count does not depend on the grid."""
+    queries: int = Field(64, ge=1, le=4096)
+    """Visual tokens of a picture."""
+    blocks: int = Field(6, ge=1, le=24)
+    """Number of blocks, as wide as the encoder's features."""
+    heads: int = Field(16, ge=1, le=64)
+    """Attention heads; must divide the encoder's width."""
+
+
+class IdentityProjector(Node):
+    """Features as they are, for encoders as wide as the LLM."""
+
+    kind: Literal["identity"] = "identity"
+    """Nothing to learn."""
+
+
 Projector = Annotated[
     LinearProjector
     | MlpProjector
     | TransformerProjector
     | DownsampleProjector
-    | MlpDownsampleProjector,
+    | MlpDownsampleProjector
+    | PixelShuffleProjector
+    | AveragePoolProjector
+    | ResamplerProjector
+    | IdentityProjector,
     Field(discriminator="kind"),
 ]
 
@@ -141,6 +210,9 @@ Llm = Annotated[PretrainedLlm | ScratchLlm, Field(discriminator="kind")]
 class Lora(Node):
     """A low-rank adapter through peft."""
 
+    method: Literal["lora", "dora"] = "lora"
+    """dora: direction by the low-rank update, length of each row learned apart."""
+
     rank: int = Field(64, ge=1, le=1024)
     """Rank of the update (paper Table 9: 64)."""
     alpha: float = Field(16.0, gt=0)
@@ -155,7 +227,10 @@ class PartPolicy(Node):
     """What a stage does with one part of the model."""
 
     mode: Literal["frozen", "trained", "adapted"] = "frozen"
-    """frozen: bit-identical afterwards; trained: all its weights; adapted: a LoRA on it."""
+    """frozen: bit-identical afterwards; trained: its weights; adapted: a LoRA or DoRA on it."""
+    only: tuple[str, ...] = ()
+    """Where ``mode`` is ``trained``, the weights that are; empty: all. ``layers[24:]`` (a slice of
+    the blocks), ``norms``, ``embeddings``, ``head``, or a pattern of names such as ``*.bias``."""
     lora: Lora = Lora()
     """The adapter; read where ``mode`` is ``adapted``."""
 
