@@ -64,6 +64,24 @@ class Entry:
         return sum(int(facts["bytes"]) for facts in self.files.values())
 
 
+def read_entry(folder: Path) -> Entry:
+    """A result by its folder.
+
+    Raises:
+        ConfigError: the folder holds none.
+    """
+    try:
+        facts = json.loads((folder / ENTRY).read_text(encoding="utf-8"))
+        return Entry(
+            facts["kind"], facts["identity"], folder, facts["inputs"], facts["meta"], facts["files"]
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{folder} holds no result of a stage: expected a folder with {ENTRY}, as"
+            f" vilax store show prints it, or a model that vilax import made ({error})"
+        ) from error
+
+
 @dataclass
 class Claim:
     """The exclusive right to make one result.

@@ -13,12 +13,18 @@ COMMANDS = {
     "judge": "let a judge score what an evaluation left to one",
     "gallery": "answers of several models to the same prompts, on one page",
     "harness": "evaluate by lm-eval or lmms-eval",
+    "import": "make a model folder of a LLaVA or VILA checkpoint",
+    "export": "write a trained result in another layout, proven by reloading it",
     "compare": "run the arms of comparisons and write the report",
     "report": "write the report again from stored results",
     "check": "prove that a comparison's arms differ only in what it declares",
     "data": "look into data and prepare it: inspect, lint, build, select ...",
     "store": "look into the stage store: list, show, why-not, prune",
 }
+
+
+MODULES = {"import": "import_model"}
+"""Commands whose name cannot be a module's."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if words[0] not in COMMANDS:
             raise unknown("command", words[0], COMMANDS)
-        code: int = import_module(f"vilax.cli.{words[0]}").main(words[1:])
+        code: int = import_module(f"vilax.cli.{MODULES.get(words[0], words[0])}").main(words[1:])
     except ConfigError as error:
         print(f"vilax: {error}", file=sys.stderr)
         return 2

@@ -23,6 +23,7 @@ from vilax.config.rules import check_rules
 from vilax.config.schema.comparison import Arm, Comparison
 from vilax.config.schema.run import Run
 from vilax.config.searchpath import search_first
+from vilax.config.start import start_from
 from vilax.config.validate import validate
 from vilax.config.walk import expectation, field_of
 
@@ -216,6 +217,7 @@ def compose_run(
         field = field_of(Run, override.key, composed)
         check_truth(override, field)
         assign(composed, override.key, override.value)
+    start_from(composed, {o.key for o in parsed})
     run = validate(Run, composed)
     check_rules(run)
     return run

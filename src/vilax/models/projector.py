@@ -105,11 +105,23 @@ class DownsampleProjector(Projector):
 
 
 class MlpDownsampleProjector(DownsampleProjector):
-    """VILA-1.5's ``mlp_downsample``: join, LayerNorm, Linear, GELU, Linear."""
+    """VILA-1.5's ``mlp_downsample``: join, LayerNorm, Linear, GELU, Linear.
+
+    As in VILA's code, the joined tokens stand column by column.
+    """
 
     def __init__(self, d_vision: int, d_llm: int, factor: int = 2) -> None:
         super().__init__(d_vision, d_llm, factor)
         self.layers = _norm_mlp(factor * factor * d_vision, d_llm)
+
+    def forward(
+        self, features: Float[Tensor, "images tokens d_vision"]
+    ) -> Float[Tensor, "images fewer d_llm"]:
+        """Join neighbours, order them by columns, then project."""
+        joined = join_neighbours(features, self.factor)
+        side = square_side(joined.shape[1])
+        by_column = joined.unflatten(1, (side, side)).transpose(1, 2).flatten(1, 2)
+        return self.layers(by_column)  # type: ignore[no-any-return]
 
 
 class PixelShuffleProjector(DownsampleProjector):

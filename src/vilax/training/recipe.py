@@ -1,9 +1,10 @@
 """A recipe: which stages a run has, what makes each of them itself, and running them in order."""
 
+from pathlib import Path
 from typing import Any
 
 from vilax.artifacts.identity import VERSIONS, identity, science_dump, sources_hash
-from vilax.artifacts.store import Entry, Store
+from vilax.artifacts.store import Entry, Store, read_entry
 from vilax.config.errors import unknown
 from vilax.config.locate import store_dir
 from vilax.config.schema.run import Run
@@ -109,9 +110,22 @@ def stage_inputs(run: Run, name: str) -> dict[str, Any]:
         "corpora": corpus_settings(run, stage),
         "precision": run.trainer.precision,
         "data": data_fingerprint(run, stage),
-        "parent": None if parent is None else stage_identity(run, parent),
+        "parent": _start(run) if parent is None else stage_identity(run, parent),
         "versions": {component: VERSIONS[component] for component in components},
     }
+
+
+def _start(run: Run) -> str | None:
+    return None if run.start is None else started_from(run).identity
+
+
+def started_from(run: Run) -> Entry:
+    """The model that ``start`` names.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    return read_entry(Path(str(run.start)).expanduser())
 
 
 def stage_identity(run: Run, name: str) -> str:

@@ -36,6 +36,7 @@ from vilax.training.recipe import (
     stage_identity,
     stage_inputs,
     stage_seed,
+    started_from,
 )
 from vilax.training.resume import Resume
 from vilax.training.seeding import derive, seed_all
@@ -71,7 +72,10 @@ def run_stage(
         FrozenChanged: a frozen part changed.
     """
     parent_name = parent_of(run, name)
-    parent = None if parent_name is None else run_stage(run, parent_name, visible, callbacks)
+    if parent_name is not None:
+        parent: Entry | None = run_stage(run, parent_name, visible, callbacks)
+    else:
+        parent = None if run.start is None else started_from(run)
     rank, world = start_processes(run.trainer)
     store = Store(store_dir())
     identity = stage_identity(run, name)

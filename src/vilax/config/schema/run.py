@@ -27,6 +27,9 @@ class Run(Node):
     """Language model."""
     kernels: Kernels = Kernels()
     """How the model computes."""
+    start: str | None = execution(None)
+    """Folder of a model to start from (``vilax import``, ``vilax export``, a stage's result): its
+    encoder, projector and LLM are taken. Its identity is hashed in place of its path."""
     order: tuple[str, ...] = Field(min_length=1)
     """Stages, in the order they run."""
     stages: dict[str, Stage]

@@ -1,0 +1,47 @@
+"""``vilax import``: a model folder of a checkpoint in another layout."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+EXAMPLES = """\
+layouts, told apart by their content: LLaVA-1.5 and VILA 1.0 (one folder), a LLaVA mm_projector.bin
+(with --llm), VILA-1.5 (llm/, vision_tower/, mm_projector/), LLaVA of transformers.
+
+examples:
+  vilax import llava-v1.5-7b/ --encoder clip-vit-large-patch14-336/ --to models/llava
+  vilax import VILA1.5-3b/ --to models/vila
+  vilax evaluate models/vila suite=quick       then evaluate it,
+  vilax train start=models/vila order=[sft]    or train from it
+
+No code of a checkpoint is run, .bin and .pt are read as tensors and nothing else. A tensor that is
+missing, superfluous or misshapen is named, and nothing is written.
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Read, check, write.
+
+    Raises:
+        ConfigError: a bad request, or a checkpoint that does not fit.
+    """
+    parser = argparse.ArgumentParser(
+        "vilax import",
+        description="Make a model folder of a checkpoint in another layout.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="SOURCE", help="the checkpoint's folder or file")
+    parser.add_argument("--to", required=True, metavar="DIR", help="a new folder")
+    parser.add_argument("--encoder", metavar="DIR", help="the image encoder, where SOURCE lacks it")
+    parser.add_argument("--llm", metavar="DIR", help="the LLM, of a projector alone")
+    words = parser.parse_args(list(argv))
+
+    from vilax.interop.folder import import_model
+    from vilax.interop.layouts import read_source
+
+    name, source = read_source(Path(words.source).expanduser(), words.encoder, words.llm)
+    to = Path(words.to).expanduser()
+    import_model(source, words.source, to)
+    print(f"{to} ({name})")
+    return 0

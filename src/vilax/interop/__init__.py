@@ -1,0 +1,1 @@
+"""Models of other layouts: import and export of checkpoints."""

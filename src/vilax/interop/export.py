@@ -1,0 +1,81 @@
+"""A trained result in another layout, proven by reloading it."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vilax.artifacts.files import sync_folder, sync_tree
+from vilax.artifacts.store import Entry
+from vilax.config.errors import ConfigError, unknown
+from vilax.config.schema.run import Run
+from vilax.interop.card import write_card
+from vilax.interop.folder import refuse_existing
+from vilax.interop.hf_llava import write_hf_llava
+from vilax.interop.llava import write_llava
+from vilax.interop.model import Exported, Inexpressible
+from vilax.interop.native import write_native
+from vilax.interop.proof import Proof, prove
+from vilax.training.load import load_result
+
+FORMATS: dict[str, Callable[[Exported, Path], None]] = {
+    "hf-llava": write_hf_llava,
+    "llava": write_llava,
+    "vilax": write_native,
+}
+"""Writers by format."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an export came to.
+
+    Attributes:
+        folder: where it lies.
+        proof: how its reloaded self answered.
+    """
+
+    folder: Path
+    proof: Proof
+
+
+def export(run: Run, stage: str, entry: Entry, layout: str, to: Path) -> Done:
+    """Write a stage's result in a layout, reload it in a fresh process and compare.
+
+    Args:
+        run: its configuration.
+        stage: its stage.
+        entry: the result.
+        layout: one of ``FORMATS``.
+        to: a new folder; visible only when the comparison has passed.
+
+    Raises:
+        ConfigError: the layout cannot express the model, with the reason and those that can; the
+            reloaded model answers otherwise; or ``to`` exists.
+    """
+    if layout not in FORMATS:
+        raise unknown("format", layout, FORMATS)
+    refuse_existing(to)
+    model, tokenizer, _ = load_result(run, entry, stage)
+    if model.encoder is None:
+        raise ConfigError(f"stage {stage} has no image encoder: expected a later stage's result")
+    exported = Exported(run, stage, entry, model.cpu().float(), tokenizer)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}."))
+    try:
+        try:
+            FORMATS[layout](exported, folder)
+        except Inexpressible as error:
+            raise ConfigError(
+                f"--format {layout} cannot express this model: {error}; --format vilax can"
+            ) from error
+        proof = prove(exported, folder, layout)
+        write_card(exported, folder, layout, proof)
+        folder.chmod(0o755)
+        sync_tree(folder)
+        folder.rename(to)
+        sync_folder(to.parent)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Done(to, proof)

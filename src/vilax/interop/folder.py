@@ -1,0 +1,117 @@
+"""vilax's own model folder: what an import writes, and an export of the same name."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import AutoImageProcessor, AutoTokenizer
+
+from vilax.artifacts.files import manifest, sync_folder, sync_tree, write_json
+from vilax.artifacts.identity import identity
+from vilax.artifacts.run_record import write_run_json
+from vilax.artifacts.store import ENTRY
+from vilax.artifacts.weights import save_weights
+from vilax.config.compose import compose_run
+from vilax.config.errors import ConfigError
+from vilax.config.schema.model import PretrainedLlm, TransformersEncoder
+from vilax.config.schema.run import Run
+from vilax.config.schema.stage import Stage
+from vilax.interop.source import Source
+
+STAGE = "imported"
+
+
+def import_model(source: Source, origin: str, to: Path) -> None:
+    """Write an imported model, visible only when whole.
+
+    Raises:
+        ConfigError: a tensor is missing, superfluous or misshapen; or ``to`` exists. Nothing is
+            written then.
+    """
+    refuse_existing(to)
+    encoder, projector, llm = source.modules()
+    run = compose_run(["scale=paper"])
+    run = run.model_copy(
+        update={
+            "name": to.name,
+            "order": (STAGE,),
+            "stages": {STAGE: Stage()},
+            "encoder": TransformersEncoder(source="./encoder", **source.settings),
+            "projector": source.projector_config,
+            "llm": PretrainedLlm(source="./llm"),
+        }
+    )
+
+    def fill(folder: Path) -> None:
+        encoder.save_pretrained(folder / "encoder")  # type: ignore[operator]
+        AutoImageProcessor.from_pretrained(source.preprocessor, use_fast=False).save_pretrained(
+            folder / "encoder"
+        )
+        llm.save_pretrained(folder / "llm")  # type: ignore[operator]
+        AutoTokenizer.from_pretrained(source.tokenizer).save_pretrained(folder / "llm")
+        save_weights(_own(projector), folder / "projector.safetensors")
+
+    write_folder(to, run, STAGE, fill, {"imported": {"from": origin, "layout": source.layout}})
+
+
+def write_folder(
+    to: Path,
+    run: Run,
+    stage: str,
+    fill: Callable[[Path], None],
+    lineage: Mapping[str, Any],
+) -> None:
+    """Fill a folder beside its place, give it an entry, and rename it."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}."))
+    try:
+        fill(folder)
+        fill_entry(folder, run, stage, lineage)
+        folder.chmod(0o755)
+        sync_tree(folder)
+        folder.rename(to)
+        sync_folder(to.parent)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def fill_entry(folder: Path, run: Run, stage: str, lineage: Mapping[str, Any]) -> None:
+    """Write ``run.json`` and the entry that make a folder of weights a model of vilax."""
+    write_run_json(
+        folder / "run.json",
+        config=run.model_dump(mode="json"),
+        lineage=lineage,
+        seeds={},
+        data={},
+        timings={},
+    )
+    files = manifest(folder)
+    weights = {name: facts for name, facts in files.items() if name != "run.json"}
+    inputs = {"kind": "stage", "name": stage, "files": weights, **lineage}
+    write_json(
+        folder / ENTRY,
+        {
+            "kind": "stage",
+            "identity": identity(inputs),
+            "inputs": inputs,
+            "meta": {"name": stage, "created": 0.0, "seconds": 0.0},
+            "files": files,
+        },
+    )
+
+
+def refuse_existing(to: Path) -> None:
+    """Never write over what is there.
+
+    Raises:
+        ConfigError: ``to`` exists.
+    """
+    if to.exists():
+        raise ConfigError(f"--to {to} exists already: expected a new folder")
+
+
+def _own(module: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.contiguous() for name, tensor in module.state_dict().items()}

@@ -1,0 +1,98 @@
+"""What exporters are given, and what they ask of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import CLIPImageProcessor, LlavaImageProcessor, PreTrainedTokenizerBase
+
+from vilax.artifacts.store import Entry
+from vilax.config.schema.data import Template
+from vilax.config.schema.run import Run
+from vilax.models.encoder import TransformersEncoder
+from vilax.models.internvit import InternVit
+from vilax.models.vlm import VisionLanguageModel
+
+
+class Inexpressible(ValueError):
+    """A layout has no place for something that the model has."""
+
+
+@dataclass
+class Exported:
+    """A trained model on its way out.
+
+    Attributes:
+        run: its configuration.
+        stage: the stage it is the result of.
+        entry: the result.
+        model: fp32, on the CPU, in evaluation mode.
+        tokenizer: the LLM's.
+    """
+
+    run: Run
+    stage: str
+    entry: Entry
+    model: VisionLanguageModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def template(self) -> Template:
+        """The conversation template of its last stage, or ``raw``."""
+        corpora = self.run.stages[self.stage].blend.corpora
+        found = [self.run.corpora[name].template for name in corpora if name in self.run.corpora]
+        return next((name for name in found if name not in ("raw", "plain")), "raw")
+
+    def tower(self) -> TransformersEncoder:
+        """The image encoder, where it is one of transformers on its own grid.
+
+        Raises:
+            Inexpressible: it is not.
+        """
+        encoder = self.model.encoder
+        if not isinstance(encoder, TransformersEncoder) or isinstance(encoder.net, InternVit):
+            kind = self.run.encoder.kind
+            raise Inexpressible(f"encoder.kind={kind} is no single vision tower of transformers")
+        if encoder.grid is not None:
+            raise Inexpressible(f"encoder.grid={encoder.grid} pools the features")
+        if encoder.image_size != encoder.native_size:
+            raise Inexpressible(
+                f"encoder.image_size={encoder.image_size} interpolates positions of"
+                f" {encoder.native_size} pixels"
+            )
+        return encoder
+
+    def prefix(self) -> int:
+        """Tokens that the tower puts before its patches."""
+        tower = self.tower()
+        own = getattr(tower.net.config, "num_register_tokens", 0)
+        has_class = any("class_embedding" in n or "cls_token" in n for n in tower.net.state_dict())
+        return int(has_class) + int(own)
+
+    def processor(self) -> Any:
+        """Transformers' image processor that does what the run does to pictures."""
+        tower = self.tower()
+        size = tower.image_size
+        colours: dict[str, Any] = {"image_mean": list(tower.mean), "image_std": list(tower.std)}
+        policy = self.run.encoder.image_policy
+        if policy == "resize":
+            sides: Any = {"height": size, "width": size}
+            return CLIPImageProcessor(size=sides, do_center_crop=False, **colours)
+        cut: dict[str, Any] = {
+            "size": {"shortest_edge": size},
+            "crop_size": {"height": size, "width": size},
+        }
+        if policy == "crop":
+            return CLIPImageProcessor(**cut, **colours)
+        return LlavaImageProcessor(do_pad=True, **cut, **colours)
+
+
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
+    """Weights for a file: contiguous, a tied one once under its first name."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in module.state_dict().items():
+        if tensor.data_ptr() not in seen or tensor.numel() == 0:
+            seen.add(tensor.data_ptr())
+            found[name] = tensor.detach().contiguous()
+    return found

@@ -1,0 +1,114 @@
+"""What an importer finds: three parts with their tensors, whatever layout they came in."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM
+from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+from vilax.config.errors import ConfigError
+from vilax.config.schema.model import Projector as ProjectorConfig
+from vilax.interop.tensors import match
+from vilax.training.build import build_projector
+
+
+@dataclass
+class Source:
+    """A model read from another layout.
+
+    Attributes:
+        layout: name of the layout, for messages.
+        vision: transformers' configuration of the image encoder.
+        text: transformers' configuration of the LLM.
+        encoder: its tensors, by transformers' names without ``vision_model.``.
+        projector: its tensors, by our names.
+        llm: its tensors, by the causal LLM's names.
+        projector_config: which projector it is.
+        settings: ``layer``, ``class_token`` and ``image_policy`` of the encoder.
+        tokenizer: folder or hub id of the tokenizer.
+        preprocessor: folder or hub id of the image processor.
+        vocabulary: rows of the embedding to keep; None: all.
+    """
+
+    layout: str
+    vision: Any
+    text: Any
+    encoder: dict[str, Tensor]
+    projector: dict[str, Tensor]
+    llm: dict[str, Tensor]
+    projector_config: ProjectorConfig
+    settings: Mapping[str, Any]
+    tokenizer: str
+    preprocessor: str
+    vocabulary: int | None = None
+
+    def modules(self) -> tuple[nn.Module, nn.Module, nn.Module]:
+        """Encoder, projector and LLM of transformers, with exactly these tensors.
+
+        Raises:
+            ConfigError: naming the first tensor that is missing, superfluous or misshapen.
+        """
+        if self.vocabulary is not None:
+            self.text.vocab_size = self.vocabulary
+            for name, tensor in self.llm.items():
+                if name.endswith(("embed_tokens.weight", "lm_head.weight")):
+                    self.llm[name] = tensor[: self.vocabulary].clone()
+        if type(self.vision) not in MODEL_MAPPING:
+            raise ConfigError(
+                f"{self.layout}: an image encoder of {type(self.vision).__name__} is not known to"
+                " transformers"
+            )
+        with torch.device("meta"):
+            architecture: Any = MODEL_MAPPING[type(self.vision)]
+            encoder = architecture(self.vision)
+            llm = AutoModelForCausalLM.from_config(self.text)
+            width = self.text.hidden_size
+            projector = build_projector(self.projector_config, self.vision.hidden_size, width)
+        tied = {"lm_head.weight"} if self.text.tie_word_embeddings else set()
+        for part, module, tensors, optional in (
+            ("encoder", encoder, self.encoder, _head(encoder)),
+            ("projector", projector, self.projector, set()),
+            ("llm", llm, self.llm, tied),
+        ):
+            fitting = match(tensors, module.state_dict(), part, optional)
+            module.load_state_dict(fitting, strict=False, assign=True)
+        llm.tie_weights()
+        for name, tensor in encoder.named_parameters():
+            if tensor.is_meta:
+                _remove(encoder, name)
+        return encoder, projector, llm
+
+
+def _head(encoder: nn.Module) -> set[str]:
+    """A pooling head, which some files leave out and no feature depends on."""
+    return {name for name in encoder.state_dict() if name.startswith("head.")}
+
+
+def _remove(module: nn.Module, name: str) -> None:
+    """Fill a tensor that the files left out with zeros: nothing reads it, all loaders expect it."""
+    *path, last = name.split(".")
+    place = module
+    for step in path:
+        place = getattr(place, step)
+    old = getattr(place, last)
+    setattr(place, last, nn.Parameter(torch.zeros(old.shape, dtype=old.dtype)))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Content of a JSON file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no mapping.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path} holds a {type(found).__name__}, expected a mapping")
+    return found
