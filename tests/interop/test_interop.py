@@ -38,10 +38,12 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VILAX_OUTPUTS", str(tmp_path / "outputs"))
 
 
-def save_hf(folder: Path, tower: str, llm: str) -> LlavaForConditionalGeneration:
+def save_hf(
+    folder: Path, tower: str, llm: str, context: int = 256
+) -> LlavaForConditionalGeneration:
     """A LLaVA as transformers itself writes it; the image's token is one that is there already."""
     vision = AutoConfig.from_pretrained(save_encoder(tower, folder / "e"))
-    text = AutoConfig.from_pretrained(save_llm(llm, folder / "l"))
+    text = AutoConfig.from_pretrained(save_llm(llm, folder / "l", max_position_embeddings=context))
     torch.manual_seed(1)
     strategy = "default" if tower == CLIP else "full"
     config = LlavaConfig(
@@ -325,7 +327,7 @@ def test_a_wrong_export_is_caught(
 def test_an_import_is_trained_on_and_evaluated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_hf(tmp_path / "hf", CLIP, LLMS["qwen2"])
+    save_hf(tmp_path / "hf", CLIP, LLMS["qwen2"], context=1024)
     assert main(["import", str(tmp_path / "hf"), "--to", str(tmp_path / "ours")]) == 0
     words = [f"start={tmp_path / 'ours'}", "order=[sft]", "features.cache=false"]
     words += ["stages.sft.budget={tokens: 2000}", "stages.sft.length=128", "stages.sft.batch=2"]

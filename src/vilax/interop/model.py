@@ -78,10 +78,8 @@ class Exported:
         if policy == "resize":
             sides: Any = {"height": size, "width": size}
             return CLIPImageProcessor(size=sides, do_center_crop=False, **colours)
-        cut: dict[str, Any] = {
-            "size": {"shortest_edge": size},
-            "crop_size": {"height": size, "width": size},
-        }
+        cut: dict[str, Any] = {"size": {"shortest_edge": size}}
+        cut["crop_size"] = {"height": size, "width": size}
         if policy == "crop":
             return CLIPImageProcessor(**cut, **colours)
         return LlavaImageProcessor(do_pad=True, **cut, **colours)

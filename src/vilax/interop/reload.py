@@ -4,6 +4,7 @@ usage: python reload.py FOLDER CASES OUT PICTURE
 """
 
 import sys
+from typing import Any
 
 import torch
 from PIL import Image
@@ -15,13 +16,14 @@ NEW_TOKENS = 8
 
 def main(folder: str, cases: str, out: str, picture: str) -> None:
     """Logits and a greedy answer of each case, and the processor's pixels of the picture."""
-    model, info = LlavaForConditionalGeneration.from_pretrained(
+    loaded: Any = LlavaForConditionalGeneration.from_pretrained(
         folder, dtype=torch.float32, output_loading_info=True
     )
+    model, info = loaded
     if info["missing_keys"] or info["unexpected_keys"]:
         raise SystemExit(f"keys do not fit: {info['missing_keys']} {info['unexpected_keys']}")
     model.eval()
-    processor = AutoProcessor.from_pretrained(folder)
+    processor: Any = AutoProcessor.from_pretrained(folder)
     with Image.open(picture) as opened:
         pixels = processor.image_processor(opened.convert("RGB"), return_tensors="pt")
     found = {"pixels": pixels["pixel_values"]}
