@@ -1,0 +1,70 @@
+"""Models without weights: on the meta device for counting, as fake tensors for running."""
+
+import copy
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.initialization import no_init_weights
+
+from vilax.config.errors import ConfigError
+from vilax.config.schema.model import Llm, ScratchLlm
+from vilax.config.schema.run import Run
+from vilax.micro.tokenizer import build_tokenizer
+from vilax.models.architecture import config_of
+from vilax.models.llm import LanguageModel
+from vilax.models.vlm import VisionLanguageModel
+from vilax.training.build import blank_encoder, build_projector
+
+
+def llm_config(llm: Llm) -> Any:
+    """The LLM's configuration in transformers' words.
+
+    Raises:
+        ConfigError: it is not to be had.
+    """
+    if isinstance(llm, ScratchLlm):
+        sizes = llm.model_dump(exclude={"kind", "architecture", "tokenizer"})
+        sizes |= {
+            "num_key_value_heads": llm.num_attention_heads,
+            "tie_word_embeddings": True,
+            "vocab_size": len(build_tokenizer()) if llm.tokenizer == "micro" else 32000,
+        }
+        return AutoConfig.for_model(llm.architecture, **sizes)
+    try:
+        return config_of(llm.source).get_text_config()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"llm {llm.model_dump_json()} cannot be read: {error}") from error
+
+
+def shallow(config: Any, layers: int | None) -> Any:
+    """The same architecture with fewer blocks."""
+    if layers is None:
+        return config
+    changed = copy.deepcopy(config)
+    changed.num_hidden_layers = layers
+    if getattr(changed, "layer_types", None):
+        changed.layer_types = changed.layer_types[:layers]
+    return changed
+
+
+def blank_llm(config: Any) -> LanguageModel:
+    """The LLM with tensors of whatever device and mode is set."""
+    with no_init_weights():
+        net = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
+    return LanguageModel(net, ("sdpa", "planned"))
+
+
+def blank_model(run: Run, parts: tuple[str, ...]) -> VisionLanguageModel:
+    """The model of a stage on the meta device.
+
+    Raises:
+        ConfigError: a part cannot be built.
+    """
+    with torch.device("meta"):
+        llm = blank_llm(llm_config(run.llm))
+        if "encoder" not in parts:
+            return VisionLanguageModel(None, None, llm)
+        encoder = blank_encoder(run.encoder)
+        projector = build_projector(run.projector, encoder.width, llm.width)
+    return VisionLanguageModel(encoder, projector, llm)
