@@ -8,6 +8,7 @@ from vilax.config.errors import ConfigError, unknown
 
 COMMANDS = {
     "train": "train a recipe, or the part of it up to a stage",
+    "plan": "memory, hours and cost of a recipe or comparison, without a GPU",
     "evaluate": "evaluate a result, or a recipe's last stage, by tasks and benchmarks",
     "score": "score predictions that were made elsewhere",
     "judge": "let a judge score what an evaluation left to one",

@@ -4,8 +4,14 @@ import copy
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    AutoConfig,
+    AutoModelForCausalLM,
+)
 from transformers.initialization import no_init_weights
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.model import Llm, ScratchLlm
@@ -15,6 +21,12 @@ from vilax.models.architecture import config_of
 from vilax.models.llm import LanguageModel
 from vilax.models.vlm import VisionLanguageModel
 from vilax.training.build import blank_encoder, build_projector
+
+KERNEL = "planned"
+"""Attention without a mask tensor, as FlashAttention has it."""
+
+AttentionInterface.register(KERNEL, sdpa_attention_forward)
+AttentionMaskInterface.register(KERNEL, lambda *given, **named: None)
 
 
 def llm_config(llm: Llm) -> Any:
@@ -51,8 +63,9 @@ def shallow(config: Any, layers: int | None) -> Any:
 def blank_llm(config: Any) -> LanguageModel:
     """The LLM with tensors of whatever device and mode is set."""
     with no_init_weights():
-        net = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
-    return LanguageModel(net, ("sdpa", "planned"))
+        net = AutoModelForCausalLM.from_config(config, attn_implementation=KERNEL)
+    net.tie_weights()
+    return LanguageModel(net, (KERNEL, "planned"))
 
 
 def blank_model(run: Run, parts: tuple[str, ...]) -> VisionLanguageModel:

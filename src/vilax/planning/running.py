@@ -1,8 +1,8 @@
 """Peak memory of forward and backward, by running them on fake tensors.
 
 Nothing is computed and nothing allocated, but every operation's inputs and outputs are accounted as
-the allocator would see them. The LLM is run with one and with two blocks; the
-difference is what each further block adds.
+the allocator would see them. Of a deep LLM a few blocks are run, and one more: the difference is
+what each further block adds.
 """
 
 import weakref
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -19,14 +20,17 @@ from torch.utils._pytree import tree_leaves
 
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
-from vilax.models.freeze import PartPlan, apply_freeze, select
+from vilax.models.freeze import PartPlan, apply_freeze
 from vilax.models.llm import LanguageModel
 from vilax.models.vlm import VisionLanguageModel
 from vilax.planning.blank import blank_llm, llm_config, shallow
 from vilax.training.build import blank_encoder, build_projector
 
-WHOLE = 4
+WHOLE = 8
 """LLMs of so many blocks or fewer are run whole."""
+MOVE = "_move_adapter_to_device_of_base_layer"
+FEW = (4, 5)
+"""Of larger ones so many are run; with fewer, other things than blocks would make the peak."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +86,8 @@ def peaks(run: Run, stage: Stage, plan: dict[str, PartPlan], load: Load) -> Peak
     if depth <= WHOLE or uneven:
         activations = _llm(config, run, stage, plan, load)
     else:
-        one = _llm(shallow(config, 1), run, stage, plan, load)
-        two = _llm(shallow(config, 2), run, stage, plan, load)
-        activations = one + (depth - 1) * (two - one)
+        some, more = (_llm(shallow(config, n), run, stage, plan, load) for n in FEW)
+        activations = some + (depth - FEW[0]) * (more - some)
     return Peaks(activations, _encoder(run, stage, plan, load), _logits(config, run, plan, load))
 
 
@@ -150,13 +153,18 @@ class _Halves(VisionLanguageModel):
 
 
 def _freeze(model: VisionLanguageModel, plan: dict[str, PartPlan]) -> None:
-    if plan["llm"].only:
-        select(model.llm, plan["llm"].only)
+    # Fake tensors cannot be moved in place, and are where they should be: peft need not move them.
+    kept = [(LoraLayer, MOVE, getattr(LoraLayer, MOVE)), (nn.Module, "to", nn.Module.to)]
+    setattr(LoraLayer, MOVE, lambda *given, **named: None)
+    setattr(nn.Module, "to", lambda self, *given, **named: self)  # noqa: B010
     try:
         apply_freeze(model, plan)
     except ValueError as error:
         if "trains nothing" not in str(error):
             raise
+    finally:
+        for owner, name, usual in kept:
+            setattr(owner, name, usual)
 
 
 def _encoder(run: Run, stage: Stage, plan: dict[str, PartPlan], load: Load) -> int:

@@ -58,6 +58,13 @@ def flops_per_token(
     for name in ("encoder", "projector"):
         weights, own = counts.parts[name]
         tokens = model.encoder.tokens if name == "encoder" else model.tokens_per_image
-        passes = 1 if plan[name].mode == "frozen" else 2 + own / max(1, weights)
+        passes = 1.0
+        if plan[name].mode != "frozen":
+            passes += own / max(1, weights)
+        # Gradients of inputs are asked for only where something before them is trained.
+        if name == "projector" and plan["encoder"].mode != "frozen":
+            passes += 1
+        if name == "encoder" and plan[name].mode != "frozen":
+            passes += 1
         pictures += 2 * weights * tokens * passes
     return float(total + mix.images * pictures)

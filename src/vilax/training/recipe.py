@@ -76,11 +76,16 @@ def stage_seed(run: Run, stage: Stage) -> int:
     return run.seed if stage.seed is None else stage.seed
 
 
-def stage_inputs(run: Run, name: str) -> dict[str, Any]:
+def stage_inputs(run: Run, name: str, with_data: bool = True) -> dict[str, Any]:
     """Everything that determines a stage's result, as JSON: what its identity hashes.
 
     Parts that the stage does not have are left out, so that runs which differ only in those share
     it. Seeds, data fingerprints, component versions and the parent's identity are in.
+
+    Args:
+        run: the configuration.
+        name: the stage.
+        with_data: False leaves data fingerprints out, for plans made where the data do not lie.
     """
     stage = run.stages[name]
     parent = parent_of(run, name)
@@ -109,8 +114,8 @@ def stage_inputs(run: Run, name: str) -> dict[str, Any]:
         "stage": settings,
         "corpora": corpus_settings(run, stage),
         "precision": run.trainer.precision,
-        "data": data_fingerprint(run, stage),
-        "parent": _start(run) if parent is None else stage_identity(run, parent),
+        "data": data_fingerprint(run, stage) if with_data else None,
+        "parent": _start(run) if parent is None else identity(stage_inputs(run, parent, with_data)),
         "versions": {component: VERSIONS[component] for component in components},
     }
 

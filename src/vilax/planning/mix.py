@@ -1,0 +1,85 @@
+"""What an average row of a stage holds: sampled from its data, or stated where there are none."""
+
+import tempfile
+from pathlib import Path
+
+from vilax.config.errors import ConfigError
+from vilax.config.schema.run import Run
+from vilax.config.schema.stage import Stage
+from vilax.planning.work import Mix
+
+ROWS = 64
+"""Rows that are sampled."""
+
+PAPER = {
+    "coyo": (1.0, 22.7),
+    "webdataset": (1.0, 22.7),
+    "mmc4": (4.0, 122.5),
+    "obelics": (4.0, 122.5),
+}
+"""Pictures per document and text tokens per picture (paper, Table 2)."""
+CHAT = (1.0, 300.0)
+"""The same of conversations; ours, not the paper's."""
+TEXT = 200.0
+"""Tokens of a document without pictures; ours."""
+ANSWERS = 0.5
+"""Share of a conversation's text that carries loss; ours."""
+
+
+def mix_of(run: Run, name: str, tokens_per_image: int) -> Mix:
+    """Sample a stage's rows, or assume the paper's figures where its data cannot be read here."""
+    stage = run.stages[name]
+    try:
+        return _sampled(run, name, stage, tokens_per_image)
+    except (ConfigError, OSError, ValueError):
+        return _assumed(run, stage, tokens_per_image)
+
+
+def _sampled(run: Run, name: str, stage: Stage, tokens_per_image: int) -> Mix:
+    from vilax.data.prompt import IGNORE, PromptEncoder
+    from vilax.data.workers import Feed
+    from vilax.training.build import build_tokenizer_of
+    from vilax.training.recipe import stage_seed
+    from vilax.training.seeding import derive
+    from vilax.training.steps import numbers_of, stream_builder
+
+    encoder = PromptEncoder(build_tokenizer_of(run.llm), tokens_per_image)
+    seed = derive(stage_seed(run, stage), name, "data")
+    tokens = supervised = images = documents = rows = 0
+    with tempfile.TemporaryDirectory() as folder:
+        build = stream_builder(run, stage, encoder, seed, Path(folder) / "quarantine.jsonl")
+        feed = Feed(build, numbers_of(stage, 0, 1), stage.batch // stage.blend.streams)
+        try:
+            while rows < ROWS:
+                for some in next(feed).values():
+                    for row in some:
+                        rows += 1
+                        tokens += int((row.documents > 0).sum())
+                        supervised += int((row.labels[1:] != IGNORE).sum())
+                        images += len(row.images)
+                        documents += len(row.keys)
+        finally:
+            feed.close()
+    return Mix(images / tokens, supervised / tokens, tokens / documents, f"{rows} rows of the data")
+
+
+def _assumed(run: Run, stage: Stage, tokens_per_image: int) -> Mix:
+    total = sum(stage.blend.corpora.values())
+    pictures = text = supervised = 0.0
+    for name, weight in stage.blend.corpora.items():
+        corpus = run.corpora.get(name)
+        kind = corpus.format if corpus is not None else "auto"
+        part = weight / total
+        if "text" in name or kind == "flan":
+            text += part * TEXT
+            supervised += part * TEXT * ANSWERS
+            continue
+        each, words = PAPER.get(kind, CHAT)
+        is_chat = kind not in PAPER
+        pictures += part * each
+        text += part * each * words
+        supervised += part * each * words * (ANSWERS if is_chat else 1.0)
+    document = pictures * tokens_per_image + text
+    return Mix(
+        pictures / document, supervised / document, document, "assumed (paper, Table 2): no data"
+    )
