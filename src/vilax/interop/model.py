@@ -39,9 +39,7 @@ class Exported:
     @property
     def template(self) -> Template:
         """The conversation template of its last stage, or ``raw``."""
-        corpora = self.run.stages[self.stage].blend.corpora
-        found = [self.run.corpora[name].template for name in corpora if name in self.run.corpora]
-        return next((name for name in found if name not in ("raw", "plain")), "raw")
+        return self.run.template_of(self.stage)
 
     def tower(self) -> TransformersEncoder:
         """The image encoder, where it is one of transformers on its own grid.

@@ -3,7 +3,7 @@
 from pydantic import Field, model_validator
 
 from vilax.config.schema.base import Node, execution
-from vilax.config.schema.data import Corpus, MicroWorld
+from vilax.config.schema.data import Corpus, MicroWorld, Template
 from vilax.config.schema.evaluation import Evaluation
 from vilax.config.schema.execution import Features, Logger, Store, Trainer
 from vilax.config.schema.model import Encoder, Kernels, Llm, Projector
@@ -50,6 +50,12 @@ class Run(Node):
     """Stage store."""
     evaluation: Evaluation = Evaluation()
     """What ``vilax evaluate`` and comparisons ask."""
+
+    def template_of(self, stage: str) -> Template:
+        """The conversation template of a stage's corpora, or ``raw``."""
+        named = self.stages[stage].blend.corpora
+        found = [self.corpora[name].template for name in named if name in self.corpora]
+        return next((name for name in found if name not in ("raw", "plain")), "raw")
 
     @model_validator(mode="after")
     def _order_names_stages(self) -> "Run":
