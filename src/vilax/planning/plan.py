@@ -257,8 +257,10 @@ def _fixes(planner: _Planner, now: Setting, limit: int) -> Iterator[tuple[Settin
 
 def _rows_that_fit(planner: _Planner, now: Setting, limit: int) -> int:
     """The largest power of two of rows that fits, or 1: memory is a line in the rows."""
-    one, two = (planner.memory(replace(now, rows=rows)).peak for rows in (1, 2))
-    most = 1 + (limit - one) / max(1, two - one)
+    one, most_now = (planner.memory(replace(now, rows=rows)).peak for rows in (1, now.rows))
+    if most_now <= limit or now.rows == 1:
+        return now.rows
+    most = 1 + (limit - one) * (now.rows - 1) / max(1, most_now - one)
     rows = 1
     while rows * 2 <= min(now.rows, most):
         rows *= 2

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from vilax.config.schema.model import Encoder as EncoderConfig
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
 from vilax.models.freeze import PartPlan, apply_freeze
@@ -29,7 +31,7 @@ from vilax.training.build import blank_encoder, build_projector
 WHOLE = 8
 """LLMs of so many blocks or fewer are run whole."""
 MOVE = "_move_adapter_to_device_of_base_layer"
-FEW = (4, 5)
+FEW = (2, 3)
 """Of larger ones so many are run; with fewer, other things than blocks would make the peak."""
 
 
@@ -120,9 +122,7 @@ def _llm(config: Any, run: Run, stage: Stage, plan: dict[str, PartPlan], load: L
         projector: nn.Module | None = None
         width = tokens = 0
         if "encoder" in stage.parts:
-            with torch.device("meta"):
-                encoder = blank_encoder(run.encoder)
-            width, tokens = encoder.width, encoder.tokens
+            width, tokens = _sizes(run.encoder)
             projector = build_projector(run.projector, width, llm.width)
         model = _Halves(projector, llm)
         _freeze(model, plan)
@@ -167,18 +167,33 @@ def _freeze(model: VisionLanguageModel, plan: dict[str, PartPlan]) -> None:
             setattr(owner, name, usual)
 
 
+@cache
+def _sizes(config: EncoderConfig) -> tuple[int, int]:
+    """Channels and tokens of an encoder's features."""
+    encoder = blank_encoder(config)
+    return encoder.width, encoder.tokens
+
+
 def _encoder(run: Run, stage: Stage, plan: dict[str, PartPlan], load: Load) -> int:
     if "encoder" not in stage.parts or not load.images:
         return 0
+    trained = plan["encoder"].mode != "frozen"
+    one, two = (_pictures(run.encoder, trained, n, load.bf16, load.halved) for n in (1, 2))
+    return one + (load.images - 1) * (two - one)
+
+
+@cache
+def _pictures(config: EncoderConfig, trained: bool, images: int, bf16: bool, halved: bool) -> int:
+    """Peak of an encoder on so many pictures."""
+    load = Load(1, 1, images, 1, 1, False, bf16, halved)
     with _faked(load):
-        encoder = blank_encoder(run.encoder, "cpu")
-        trained = plan["encoder"].mode != "frozen"
+        encoder = blank_encoder(config, "cpu")
         encoder.requires_grad_(trained)
         size = encoder.image_size
 
         def forward() -> Tensor:
             with torch.set_grad_enabled(trained):
-                out: Tensor = encoder(torch.zeros(load.images, 3, size, size))
+                out: Tensor = encoder(torch.zeros(images, 3, size, size))
             return out
 
         return _peak(encoder, _cast(forward, load))
