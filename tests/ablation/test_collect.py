@@ -97,14 +97,14 @@ def test_a_missing_stage_fails_its_arms_with_the_reason(store: FakeStore, tmp_pa
     assert not collected.arms["d"].failed
 
 
-def test_arms_that_saw_unequal_numbers_of_tokens_are_named(
+def test_arms_that_saw_unequal_numbers_of_pictures_are_named(
     store: FakeStore, tmp_path: Path
 ) -> None:
     graph = build([freezing((0, 1))], store.lookup())
     odd = graph.stages["freezing", "d", 0][2]
     for node in graph.nodes.values():
-        publish(store, node, tmp_path, **({"tokens": 1500} if node.key == odd else {}))
-    assert "pretrain was to hold tokens equal" in gather(store, graph).unequal[0]
+        publish(store, node, tmp_path, **({"images": 30} if node.key == odd else {}))
+    assert "pretrain was to hold images equal" in gather(store, graph).unequal[0]
 
 
 @pytest.mark.parametrize(("solved", "is_solved"), [(1.0, True), (0.3, False)])

@@ -48,13 +48,41 @@ def test_another_seed_is_refused() -> None:
         require(changed("b", "align", seed=5))
 
 
-def test_another_number_of_tokens_is_refused() -> None:
-    resolved = changed("a", "pretrain", budget=Budget(tokens=1000))
-    comparison = resolved.comparison.model_copy(
-        update={"varies": (*resolved.comparison.varies, "stages.*.budget")}
-    )
-    with pytest.raises(ConfigError, match="pretrain is to hold tokens equal"):
-        require(replace(resolved, comparison=comparison))
+def test_another_number_of_pictures_is_refused() -> None:
+    with pytest.raises(ConfigError, match="pretrain is to hold images equal"):
+        require(changed("a", "pretrain", budget=Budget(images=1000)))
+
+
+def test_a_budget_that_is_studied_may_differ() -> None:
+    resolved = changed("a", "pretrain", budget=Budget(images=1000))
+    varies = (*resolved.comparison.varies, "stages.pretrain.budget")
+    studied = resolved.comparison.model_copy(update={"varies": varies})
+    assert not prove(replace(resolved, comparison=studied)).faults
+
+
+def test_other_data_want_a_budget_in_the_held_quantity() -> None:
+    """The same number of tokens of other corpora is another number of pictures."""
+    resolved = freezing()
+    runs = []
+    for run in resolved.runs:
+        stages = dict(run.run.stages)
+        blend = stages["pretrain"].blend
+        if run.arm == "a":
+            blend = blend.model_copy(update={"corpora": {"pairs": 1.0}})
+        changes = {"blend": blend, "budget": Budget(tokens=1_000_000)}
+        stages["pretrain"] = stages["pretrain"].model_copy(update=changes)
+        runs.append(replace(run, run=run.run.model_copy(update={"stages": stages})))
+    varies = (*resolved.comparison.varies, "stages.pretrain.blend")
+    studied = resolved.comparison.model_copy(update={"varies": varies})
+    faults = prove(replace(resolved, runs=tuple(runs), comparison=studied)).faults
+    assert any("pretrain" in fault and "budget in images" in fault for fault in faults)
+
+
+def test_evaluating_another_stage_is_refused_unless_declared() -> None:
+    resolved = freezing()
+    runs = tuple(replace(run, stage="pretrain") if run.arm == "d" else run for run in resolved.runs)
+    with pytest.raises(ConfigError, match=r"stage differs .*d: pretrain"):
+        require(replace(resolved, runs=runs))
 
 
 def test_execution_keys_may_differ() -> None:

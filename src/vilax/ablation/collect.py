@@ -7,11 +7,11 @@ from statistics import fmean
 
 from vilax.ablation.claims import control_failure
 from vilax.ablation.comparison import Resolved
-from vilax.ablation.control import measured_faults
+from vilax.ablation.control import declared, measured_faults
 from vilax.ablation.executor import Outcome
 from vilax.ablation.graph import Graph, Lookup, Node
 from vilax.artifacts.store import Entry
-from vilax.config.schema.comparison import InteractionClaim
+from vilax.config.schema.comparison import Comparison, InteractionClaim
 
 TaskScores = dict[str, dict[int, dict[str, float]]]
 """Task to number of shots to item to score, 0 to 1."""
@@ -129,13 +129,12 @@ def collect(
             entry = node.entry or lookup.find_evaluation(node.run, node.stage)
             if entry is not None:
                 controls[seed], chance = read_scores(entry)
-    held = resolved.comparison.held_equal
     return Collected(
         resolved,
         arms,
         controls,
         failed_controls(resolved, controls, chance),
-        tuple(_unequal(held, arms.items())),
+        tuple(_unequal(resolved.comparison, arms.items())),
         results,
     )
 
@@ -214,10 +213,16 @@ def read_scores(entry: Entry) -> tuple[TaskScores, dict[str, float]]:
     return scores, chance
 
 
-def _unequal(held: str, arms: Iterable[tuple[str, ArmFacts]]) -> list[str]:
+def _unequal(comparison: Comparison, arms: Iterable[tuple[str, ArmFacts]]) -> list[str]:
     counts: dict[str, dict[str, Mapping[str, float]]] = {}
     for arm, facts in arms:
         # Seeds draw other documents, so only runs of one seed are compared.
         first = min((stage.seed for stage in facts.stages), default=0)
-        counts[arm] = {s.name: s.counts for s in facts.stages if s.seed == first}
-    return measured_faults(held, counts)
+        counts[arm] = {
+            stage.name: stage.counts
+            for stage in facts.stages
+            if stage.seed == first
+            # A budget that is studied is meant to differ.
+            and not declared(f"stages.{stage.name}.budget", comparison.varies)
+        }
+    return measured_faults(comparison.held_equal, counts)

@@ -22,9 +22,10 @@ class ArmRun:
     Attributes:
         comparison: name of the comparison.
         arm: name of the arm.
-        seed: the run's seed.
+        seed: the comparison's seed; the run's own is further by the arm's ``seed_offset``.
         overrides: what the recipe is composed with, in the grammar of the command line.
         run: the validated configuration.
+        stage: the stage whose result is evaluated.
     """
 
     comparison: str
@@ -32,6 +33,7 @@ class ArmRun:
     seed: int
     overrides: tuple[str, ...]
     run: Run
+    stage: str
 
     @property
     def label(self) -> str:
@@ -112,24 +114,34 @@ def resolve(
         ConfigError: the files do not fit the schema, a claim names what does not exist, or an
             extra override would undo what the arms differ in.
     """
-    comparison = load_comparison(name, config_dir)
+    comparison = load_comparison(name, config_dir).at_scale(scale)
     wanted = tuple(dict.fromkeys(seeds or comparison.seeds))
     if any(seed < 0 for seed in wanted):
         raise ConfigError(f"seeds {', '.join(map(str, wanted))}: expected whole numbers from 0")
     short = Path(name).name
+    if scale not in comparison.scales:
+        raise ConfigError(
+            f"comparison {short} does not run at scale {scale}; expected --scale"
+            f" {' or '.join(comparison.scales)}"
+        )
     _check_extra(short, comparison, extra)
     runs = []
     for arm, settings in comparison.arms.items():
+        if not comparison.runs_at(arm, scale):
+            continue
+        stage = settings.stage or comparison.stage
         shared = [override_text(key, value) for key, value in comparison.base.items()]
         own = [override_text(key, value) for key, value in settings.overrides.items()]
-        overrides = (f"scale={scale}", *shared, *extra, *own, f"until={comparison.stage}")
+        overrides = (f"scale={scale}", *shared, *extra, *own, f"until={stage}")
         try:
             run = compose_run(overrides, config_dir)
         except ConfigError as error:
             raise ConfigError(f"comparison {short}, arm {arm}: {error}") from error
         for seed in wanted:
-            seeded = run.model_copy(update={"seed": seed, "name": f"{short}-{arm}"})
-            runs.append(ArmRun(short, arm, seed, (*overrides, f"seed={seed}"), seeded))
+            own_seed = seed + settings.seed_offset
+            seeded = run.model_copy(update={"seed": own_seed, "name": f"{short}-{arm}"})
+            words = (*overrides, f"seed={own_seed}")
+            runs.append(ArmRun(short, arm, seed, words, seeded, stage))
     resolved = Resolved(short, comparison, scale, wanted, tuple(runs))
     _check_names(resolved)
     return resolved
@@ -153,10 +165,10 @@ def _check_names(resolved: Resolved) -> None:
     comparison, arms = resolved.comparison, resolved.arms
     if len(arms) < 2:
         raise ConfigError(f"comparison {resolved.name} has {len(arms)} arms, expected 2 or more")
-    run = next(iter(arms.values()))
-    tasks = run.evaluation.tasks
-    if comparison.stage not in run.order:
-        raise unknown("stage", comparison.stage, run.order)
+    for one in resolved.runs:
+        if one.stage not in one.run.order:
+            raise unknown(f"stage of arm {one.arm}", one.stage, one.run.order)
+    tasks = next(iter(arms.values())).evaluation.tasks
     for endpoint in comparison.endpoints.values():
         for task in endpoint.tasks:
             if task not in tasks:
@@ -172,8 +184,8 @@ def _check_names(resolved: Resolved) -> None:
             (claim.first, claim.second) if claim.kind == "equal" else (claim.higher, claim.lower)
         )
         for arm in named:
-            if arm not in arms:
-                raise unknown(f"arm of claim {name}", arm, arms)
+            if arm not in comparison.arms:
+                raise unknown(f"arm of claim {name}", arm, comparison.arms)
         shots = (claim.k_low, claim.k_high) if claim.kind == "interaction" else (claim.k,)
         for task in comparison.endpoints[claim.endpoint].tasks:
             lacking = [k for k in shots if k not in tasks[task].shots]

@@ -9,6 +9,11 @@ from vilax.ablation.comparison import Resolved
 from vilax.artifacts.identity import science_dump
 from vilax.config.errors import ConfigError
 from vilax.config.schema.run import Run
+from vilax.config.schema.stage import Stage
+from vilax.training.sources import corpus_config
+
+EVALUATED = "stage"
+"""Key under which arms differ whose evaluated stages do."""
 
 ABSENT = "-"
 """Shown for a key that an arm does not have, such as the depth of another kind of projector."""
@@ -35,15 +40,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Budget:
-    """The held-equal quantity of one stage.
+    """What one stage may use, in the arms that have it.
 
     Attributes:
         stage: name of the stage.
-        values: arm to the budget in the held-equal unit; None where the arm has no such budget.
-        is_equal: whether all arms have the same.
+        unit: what is counted; the held-equal quantity where the arms' data differ.
+        values: arm to the budget in that unit; None where the arm's budget is in another.
+        is_equal: whether all arms have the same, or the budget is what is studied.
     """
 
     stage: str
+    unit: str
     values: Mapping[str, int | None]
     is_equal: bool
 
@@ -77,7 +84,7 @@ class Proof:
         ]
         found += [
             f"{budget.stage} is to hold {self.held_equal} equal, and its budget in"
-            f" {self.held_equal} differs or is missing ({_in_words(budget.values)})"
+            f" {budget.unit} differs or is missing ({_in_words(budget.values)})"
             for budget in self.budgets
             if not budget.is_equal
         ]
@@ -93,8 +100,13 @@ def prove(resolved: Resolved) -> Proof:
     flat = {arm: dict(flatten(science_dump(run))) for arm, run in resolved.arms.items()}
     keys = list(dict.fromkeys(key for values in flat.values() for key in values))
     differences = []
-    for key in keys:
-        values = {arm: values.get(key, ABSENT) for arm, values in flat.items()}
+    ends = {one.arm: one.stage for one in resolved.runs}
+    for key in (*keys, EVALUATED):
+        values = (
+            ends
+            if key == EVALUATED
+            else {arm: values.get(key, ABSENT) for arm, values in flat.items()}
+        )
         first = next(iter(values.values()))
         if any(value != first for value in values.values()):
             differences.append(Difference(key, values, declared(key, comparison.varies)))
@@ -104,7 +116,7 @@ def prove(resolved: Resolved) -> Proof:
         unused=tuple(key for key in comparison.varies if key not in used),
         equal=len(keys) - len(differences),
         held_equal=comparison.held_equal,
-        budgets=tuple(_budgets(resolved.arms, comparison.held_equal)),
+        budgets=tuple(_budgets(resolved)),
     )
 
 
@@ -143,17 +155,39 @@ def flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def _budgets(arms: Mapping[str, Run], quantity: str) -> Iterator[Budget]:
-    if quantity not in ("tokens", "documents"):
-        return
-    stages = dict.fromkeys(name for run in arms.values() for name in run.order)
-    for stage in stages:
-        values = {
-            arm: getattr(run.stages[stage].budget, quantity) if stage in run.order else None
-            for arm, run in arms.items()
-        }
+def _budgets(resolved: Resolved) -> Iterator[Budget]:
+    """Budgets of each stage, in the arms that train it.
+
+    The same budget on the same data, read with the same encoder and projector, is equal in every
+    quantity. Else it must be given in the quantity that is held equal.
+    """
+    quantity, varies = resolved.comparison.held_equal, resolved.comparison.varies
+    runs = {one.arm: one.run for one in resolved.runs if one.seed == resolved.seeds[0]}
+    ends = {one.arm: one.stage for one in resolved.runs}
+    trained = {arm: run.order[: run.order.index(ends[arm]) + 1] for arm, run in runs.items()}
+    for name in dict.fromkeys(stage for stages in trained.values() for stage in stages):
+        stages = {arm: run.stages[name] for arm, run in runs.items() if name in trained[arm]}
+        data = [_read(runs[arm], stage) for arm, stage in stages.items()]
+        is_studied = bool(declared(f"stages.{name}.budget", varies))
+        kinds = {stage.budget.kind for stage in stages.values()}
+        if all(one == data[0] for one in data) and len(kinds) == 1:
+            unit = kinds.pop()
+        elif quantity == "supervised":
+            # No budget is given in it: the run measures it.
+            continue
+        else:
+            unit = quantity
+        values = {arm: getattr(stage.budget, unit) for arm, stage in stages.items()}
         first = next(iter(values.values()))
-        yield Budget(stage, values, first is not None and set(values.values()) == {first})
+        is_equal = first is not None and set(values.values()) == {first}
+        yield Budget(name, unit, values, is_equal or is_studied)
+
+
+def _read(run: Run, stage: Stage) -> Any:
+    """Everything that decides how many tokens and pictures a budget comes to."""
+    corpora = {name: science_dump(corpus_config(run, name)) for name in stage.blend.corpora}
+    seen = [science_dump(run.encoder), science_dump(run.projector)]
+    return science_dump(stage.blend), corpora, seen if "encoder" in stage.parts else []
 
 
 def measured_faults(

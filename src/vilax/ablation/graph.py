@@ -114,9 +114,8 @@ def build(comparisons: Sequence[Resolved], lookup: Lookup) -> Graph:
         for arm in resolved.runs:
             place = (resolved.name, arm.arm, arm.seed)
             label = arm.label if len(comparisons) == 1 else f"{arm.comparison}:{arm.label}"
-            last = resolved.comparison.stage
-            stages[place] = _add_stages(nodes, arm.run, last, label, lookup)
-            evaluations[place] = _add_evaluation(nodes, arm.run, last, label, lookup)
+            stages[place] = _add_stages(nodes, arm.run, arm.stage, label, lookup)
+            evaluations[place] = _add_evaluation(nodes, arm.run, arm.stage, label, lookup)
             base = resolved.comparison.control_stage
             if base in arm.run.order:
                 key = _add_evaluation(nodes, arm.run, base, f"control/{arm.seed}", lookup)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vilax.ablation.comparison import Resolved, resolve
-from vilax.ablation.control import Proof, prove
+from vilax.ablation.control import Budget, Proof, prove
 from vilax.config.compose import comparison_names
 
 PIPE_WIDTH = 200
@@ -56,10 +56,17 @@ def table(resolved: Resolved, proof: Proof) -> Table:
         values = [json.dumps(value).strip('"') for value in difference.values.values()]
         shown.add_row(difference.key, *values, "" if difference.declared else "NOT DECLARED")
     for budget in proof.budgets:
-        values = ["none" if value is None else f"{value:,}" for value in budget.values.values()]
+        values = [_amount(budget, arm) for arm in resolved.arms]
         word = "equal" if budget.is_equal else "NOT EQUAL"
-        shown.add_row(f"{budget.stage}: {proof.held_equal}", *values, word)
+        shown.add_row(f"{budget.stage}: {budget.unit}", *values, word)
     return shown
+
+
+def _amount(budget: Budget, arm: str) -> str:
+    if arm not in budget.values:
+        return "no such stage"
+    value = budget.values[arm]
+    return "none" if value is None else f"{value:,}"
 
 
 def summary(proof: Proof) -> str:

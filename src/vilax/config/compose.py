@@ -22,6 +22,7 @@ from vilax.config.locate import conf_dir, experiments_dir
 from vilax.config.rules import check_rules
 from vilax.config.schema.comparison import Arm, Comparison
 from vilax.config.schema.run import Run
+from vilax.config.schema.stage import Budget
 from vilax.config.searchpath import search_first
 from vilax.config.start import start_from
 from vilax.config.validate import validate
@@ -216,6 +217,7 @@ def compose_run(
     for override in (*contents, *(o for o in parsed if o.key not in whole)):
         field = field_of(Run, override.key, composed)
         check_truth(override, field)
+        _forget_other_budgets(composed, override.key)
         assign(composed, override.key, override.value)
     start_from(composed, {o.key for o in parsed})
     run = validate(Run, composed)
@@ -286,6 +288,13 @@ def assign(composed: dict[str, Any], key: str, value: Any) -> None:
             raise ConfigError(f"key {key}: {name} is a plain value and has no {last!r}")
         place = inner
     place[last] = value
+
+
+def _forget_other_budgets(composed: dict[str, Any], key: str) -> None:
+    """A budget is counted in one thing: naming one takes the place of what the scale gives."""
+    *parents, last = key.split(".")
+    if len(parents) == 3 and parents[2] == "budget" and last in Budget.model_fields:
+        assign(composed, ".".join(parents), {})
 
 
 def load_comparison(name: str, config_dir: Path | None = None) -> Comparison:

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from vilax.config.schema.base import Node
 
+SCALES = ("micro", "mini", "paper")
+"""Scales at which a comparison is asked unless it says otherwise."""
+
 
 class Arm(Node):
     """A recipe with a few things changed."""
@@ -14,6 +17,14 @@ class Arm(Node):
     """One line for tables."""
     overrides: dict[str, Any] = Field(default_factory=dict)
     """Override key to value, in the grammar of the command line."""
+    at: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Name of a scale to further overrides there: the same change in that scale's names."""
+    stage: str | None = None
+    """Stage whose result is evaluated; null: the comparison's."""
+    seed_offset: int = Field(0, ge=0, lt=100)
+    """Added to every seed: an arm that differs in nothing else is a repetition."""
+    scales: tuple[str, ...] | None = None
+    """Scales at which the arm runs; null: those of the comparison. Elsewhere its row stays open."""
 
 
 class Endpoint(Node):
@@ -105,6 +116,17 @@ class InteractionClaim(Node):
     """Smallest difference of gains that counts, on the endpoint's scale."""
 
 
+class AtScale(Node):
+    """What a comparison is called at one scale: other tasks, other names of the same thing."""
+
+    base: dict[str, Any] = Field(default_factory=dict)
+    """Overrides that all arms share, on top of the comparison's own."""
+    endpoints: dict[str, Endpoint] = Field(default_factory=dict)
+    """Endpoints in place of those of the same name."""
+    controls: dict[str, str] | None = None
+    """Controls in place of the comparison's; null: those."""
+
+
 Claim = Annotated[OrderClaim | EqualClaim | InteractionClaim, Field(discriminator="kind")]
 
 
@@ -137,5 +159,30 @@ class Comparison(Node):
     """The paper's table."""
     claims: dict[str, Claim]
     """Claims by name, written before the reported seeds ran."""
+    scales: tuple[str, ...] = SCALES
+    """Scales at which it can be run; at others its rows stay open."""
+    at: dict[str, AtScale] = Field(default_factory=dict)
+    """Name of a scale to what is different there."""
     arms: dict[str, Arm] = Field(default_factory=dict)
     """Filled from the ``arms`` folder."""
+
+    def at_scale(self, scale: str) -> "Comparison":
+        """The comparison in one scale's names, with the arms' changes at that scale merged in."""
+        here = self.at.get(scale, AtScale())
+        arms = {
+            name: arm.model_copy(update={"overrides": arm.overrides | arm.at.get(scale, {})})
+            for name, arm in self.arms.items()
+        }
+        return self.model_copy(
+            update={
+                "base": self.base | here.base,
+                "endpoints": self.endpoints | here.endpoints,
+                "controls": self.controls if here.controls is None else here.controls,
+                "arms": arms,
+            }
+        )
+
+    def runs_at(self, arm: str, scale: str) -> bool:
+        """Whether an arm can be run at a scale."""
+        own = self.arms[arm].scales
+        return scale in (self.scales if own is None else own)
