@@ -10,6 +10,8 @@ from vilax.config.schema.comparison import (
     Claim,
     Endpoint,
     EqualClaim,
+    GainClaim,
+    GapClaim,
     InteractionClaim,
     OrderClaim,
 )
@@ -19,6 +21,9 @@ TEXT = {"text": "It is so.", "paper": "1 and 2", "endpoint": "score"}
 ORDER = OrderClaim(**TEXT, higher="x", lower="y")
 EQUAL = EqualClaim(**TEXT, first="x", second="y", margin=5.0)
 GAIN = InteractionClaim(**TEXT, higher="x", lower="y")
+GAP = GapClaim(**TEXT, higher="x", lower="y", margin=5.0)
+RISE = GainClaim(**TEXT, arm="x")
+FALL = GainClaim(**TEXT, arm="x", direction="down", margin=2.0)
 
 
 def scores(
@@ -65,10 +70,97 @@ def verdict(claim: Claim, given: dict[str, Any], **failed: str) -> Verdict:
         (GAIN, scores(5, 0.5, 0.5, x_gain=0.1), "holds"),
         (GAIN, scores(5, 0.5, 0.5, x_gain=-0.1), "contradicts"),
         (GAIN, scores(5, 0.9, 0.5), "undecided"),
+        (GAP, scores(5, 0.6, 0.5), "holds"),
+        (GAP, scores(5, 0.52, 0.5), "contradicts"),
+        (RISE, scores(5, 0.5, 0.5, x_gain=0.1), "holds"),
+        (RISE, scores(5, 0.5, 0.5, x_gain=-0.1), "contradicts"),
+        (RISE, scores(5, 0.5, 0.9), "undecided"),
+        (FALL, scores(5, 0.5, 0.5, x_gain=-0.1), "holds"),
+        (FALL, scores(5, 0.5, 0.5, x_gain=-0.01), "contradicts"),
     ],
 )
 def test_verdicts(claim: Claim, given: dict[str, Any], word: str) -> None:
     assert verdict(claim, given).verdict == word
+
+
+FOUR = InteractionClaim(**TEXT, higher=("p", "q"), lower=("x", "y"), k=4)
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "word"),
+    [(0.3, 0.1, "holds"), (0.1, 0.3, "contradicts"), (0.2, 0.2, "undecided")],
+)
+def test_an_interaction_of_four_arms_compares_two_differences(
+    wide: float, narrow: float, word: str
+) -> None:
+    pair = scores(5, 0.4 + wide, 0.4)
+    given = scores(5, 0.4 + narrow, 0.4) | {"p": pair["x"], "q": pair["y"]}
+    found = verdict(FOUR, given)
+    assert found.verdict == word
+    assert found.effect == pytest.approx(100 * (wide - narrow), abs=1)
+    del given["q"]
+    assert verdict(FOUR, given).reason == "no scores of arm q"
+
+
+def test_a_gain_needs_one_arm_alone() -> None:
+    given = scores(5, 0.5, 0.5, x_gain=0.1)
+    del given["y"]
+    assert verdict(RISE, given).verdict == "holds"
+    assert verdict(FALL, given).effect == pytest.approx(-10, abs=1)
+
+
+LOSS = {"score": Endpoint(title="Loss", measure="held_out.pages")}
+
+
+def losses(gap: float, seeds: int = 5) -> dict[tuple[str, int], dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    return {
+        (arm, seed): {"held_out": {"pages": {"loss": base + rng.normal(0, 0.02), "tokens": 9}}}
+        for arm, base in (("x", 2.0 + gap), ("y", 2.0))
+        for seed in range(seeds)
+    }
+
+
+@pytest.mark.parametrize(
+    ("claim", "gap", "word"),
+    [
+        (ORDER, 0.2, "holds"),
+        (ORDER, -0.2, "contradicts"),
+        (ORDER, 0.0, "undecided"),
+        (EQUAL.model_copy(update={"margin": 0.1}), 0.0, "holds"),
+    ],
+)
+def test_a_measure_is_judged_over_seeds(claim: Claim, gap: float, word: str) -> None:
+    found = judge({"it": claim}, LOSS, {}, {}, measures=losses(gap))["it"]
+    assert (found.verdict, found.seeds, found.items) == (word, 5, 0)
+    assert found.effect == pytest.approx(gap, abs=0.05)
+
+
+def test_a_measure_at_one_seed_has_no_interval() -> None:
+    found = judge({"it": ORDER}, LOSS, {}, {}, measures=losses(0.2, seeds=1))["it"]
+    assert (found.verdict, found.interval, found.p) == ("undecided", None, None)
+    assert found.reason == "needs 5 seeds, has 1; one number has no interval"
+    assert found.effect == pytest.approx(0.2, abs=0.05)
+
+
+def test_a_measure_that_is_absent_is_named_with_its_arm() -> None:
+    given = losses(0.2)
+    for seed in range(5):
+        given["y", seed] = {"alignment": {"layers": [1, 2], "values": [0.1, 0.2]}}
+    found = judge({"it": ORDER}, LOSS, {}, {}, measures=given)["it"]
+    assert found.reason == "held_out.pages was not measured on arm y"
+    found = judge({"it": ORDER}, LOSS, {}, {})["it"]
+    assert found.reason == "held_out.pages was not measured on arm x, y"
+
+
+def test_the_papers_effect_is_given_a_power() -> None:
+    small, large = (ORDER.model_copy(update={"paper_effect": size}) for size in (0.2, 20.0))
+    given = scores(5, 0.6, 0.5, seed_spread=0.02)
+    low, high = verdict(small, given).power, verdict(large, given).power
+    assert low is not None and high is not None
+    assert low < 0.1 < 0.95 < high
+    assert verdict(large, scores(1, 0.6, 0.5)).power is None
+    assert verdict(ORDER, given).power is None
 
 
 def test_the_effect_is_on_the_endpoints_scale() -> None:

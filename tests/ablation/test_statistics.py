@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from vilax.ablation.statistics import Effect, effect, holm, seeds_to_decide
+from vilax.ablation.statistics import effect, effect_of_seeds, holm
 
 ROUNDS = 500
 LOWEST, HIGHEST = 0.925, 0.995
@@ -105,12 +106,26 @@ def test_tables_without_an_effect_are_refused(tables: list[np.ndarray], said: st
 
 
 def test_p_values_agree_with_intervals() -> None:
-    found = Effect(2.0, 0.8, 6.0, 5, 100, 0.1)
+    found = effect([np.random.default_rng(0).normal(2, 3, (5, 40))])
     low, _ = found.interval(0.95)
     assert found.p_above(low) == pytest.approx(0.025)
     assert found.p_above(0.3) + found.p_below(0.3) == pytest.approx(1)
-    certain = Effect(1.0, 0.0, 4.0, 5, 100, 0.0)
+
+
+def test_what_never_varies_is_certain() -> None:
+    certain = effect([np.ones((5, 40))])
     assert (certain.p_above(0), certain.p_above(1), certain.p_below(2)) == (0.0, 1.0, 0.0)
+
+
+def test_one_number_per_seed_is_a_paired_t_test() -> None:
+    values = np.random.default_rng(0).normal(0.5, 1, 6)
+    found = effect_of_seeds(values)
+    wanted = stats.ttest_1samp(values, 0.0)
+    assert found.interval() == pytest.approx(tuple(wanted.confidence_interval(0.95)))
+    assert 2 * min(found.p_above(0), found.p_below(0)) == pytest.approx(wanted.pvalue)
+    assert (found.seeds, found.items) == (6, 0)
+    with pytest.raises(ValueError, match="at least two seeds"):
+        effect_of_seeds(values[:1])
 
 
 def test_holm() -> None:
@@ -124,11 +139,3 @@ def test_holm_keeps_the_rate_of_any_false_verdict() -> None:
     draws = rng.uniform(size=(2000, 4))
     wrong = sum(min(holm(dict(enumerate(row))).values()) < 0.05 for row in draws)  # type: ignore[arg-type]
     assert wrong / 2000 < 0.06
-
-
-def test_projection_counts_the_seeds_that_would_decide() -> None:
-    seeds_matter = Effect(2.0, 1.5, 4.0, 5, 300, 2.0)
-    wanted = seeds_to_decide(seeds_matter, 0.0)
-    assert wanted is not None and 6 < wanted < 40
-    items_matter = Effect(0.5, 1.5, 100.0, 5, 300, 0.01)
-    assert seeds_to_decide(items_matter, 0.0) is None

@@ -7,11 +7,12 @@ from statistics import fmean
 
 from vilax.ablation.claims import control_failure
 from vilax.ablation.comparison import Resolved
+from vilax.ablation.contrast import contrast
 from vilax.ablation.control import declared, measured_faults
 from vilax.ablation.executor import Outcome
 from vilax.ablation.graph import Graph, Lookup, Node
 from vilax.artifacts.store import Entry
-from vilax.config.schema.comparison import Comparison, InteractionClaim
+from vilax.config.schema.comparison import Comparison
 
 TaskScores = dict[str, dict[int, dict[str, float]]]
 """Task to number of shots to item to score, 0 to 1."""
@@ -153,7 +154,7 @@ def failed_controls(
     found: dict[str, str] = {}
     for task, control in comparison.controls.items():
         shots = [
-            claim.k_high if isinstance(claim, InteractionClaim) else claim.k
+            contrast(claim).shots[-1]
             for claim in comparison.claims.values()
             if task in comparison.endpoints[claim.endpoint].tasks
         ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vilax.ablation.claim_checks import check_claims
 from vilax.config.compose import compose_run, group_of, load_comparison
 from vilax.config.errors import ConfigError, unknown
 from vilax.config.schema.comparison import Comparison
@@ -168,29 +169,10 @@ def _check_names(resolved: Resolved) -> None:
     for one in resolved.runs:
         if one.stage not in one.run.order:
             raise unknown(f"stage of arm {one.arm}", one.stage, one.run.order)
-    tasks = next(iter(arms.values())).evaluation.tasks
-    for endpoint in comparison.endpoints.values():
-        for task in endpoint.tasks:
-            if task not in tasks:
-                raise unknown("task of an endpoint", task, tasks)
+    run = next(iter(arms.values()))
+    tasks = run.evaluation.tasks
     for shown, control in comparison.controls.items():
         for task in (shown, control):
             if task not in tasks:
                 raise unknown("task of a control", task, tasks)
-    for name, claim in comparison.claims.items():
-        if claim.endpoint not in comparison.endpoints:
-            raise unknown(f"endpoint of claim {name}", claim.endpoint, comparison.endpoints)
-        named = (
-            (claim.first, claim.second) if claim.kind == "equal" else (claim.higher, claim.lower)
-        )
-        for arm in named:
-            if arm not in comparison.arms:
-                raise unknown(f"arm of claim {name}", arm, comparison.arms)
-        shots = (claim.k_low, claim.k_high) if claim.kind == "interaction" else (claim.k,)
-        for task in comparison.endpoints[claim.endpoint].tasks:
-            lacking = [k for k in shots if k not in tasks[task].shots]
-            if lacking:
-                raise ConfigError(
-                    f"claim {name} needs {task} at {lacking[0]} shots, and evaluation.tasks.{task}"
-                    f".shots has {', '.join(map(str, tasks[task].shots))}"
-                )
+    check_claims(comparison, run)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from vilax.ablation.claims import LEVEL, arms_of, judge, shots_of
+from vilax.ablation.claims import LEVEL, judge
 from vilax.ablation.collect import ArmFacts, Collected, TaskScores
+from vilax.ablation.contrast import contrast
 from vilax.ablation.report.model import ComparisonReport, Report
 from vilax.ablation.statistics import effect
 from vilax.artifacts.run_record import read_rows, versions
@@ -94,15 +95,18 @@ def _claims(
 ) -> dict[str, Any]:
     settings = one.resolved.comparison
     verdicts = judge(settings.claims, settings.endpoints, scores, one.failed_controls, subjects)
+    contrasts = {name: contrast(claim) for name, claim in settings.claims.items()}
     return {
         name: {
             "text": claim.text,
             "kind": claim.kind,
             "endpoint": claim.endpoint,
-            "arms": arms_of(claim),
-            "shots": shots_of(claim),
+            "terms": [(term.weight, term.arm, term.k) for term in contrasts[name].terms],
+            "arms": contrasts[name].arms,
+            "shots": contrasts[name].shots if settings.endpoints[claim.endpoint].tasks else (),
             "margin": claim.margin,
             "paper": claim.paper,
+            "paper_effect": claim.paper_effect,
             "level": LEVEL,
             **vars(verdicts[name]),
         }
@@ -149,7 +153,8 @@ def _arm(facts: ArmFacts, endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
 
 def _common_shots(means: Mapping[str, Mapping[int, float]], endpoint: Endpoint) -> list[int]:
     shots = [set(means[task]) for task in endpoint.tasks if task in means]
-    return sorted(set.intersection(*shots)) if len(shots) == len(endpoint.tasks) else []
+    is_whole = shots and len(shots) == len(endpoint.tasks)
+    return sorted(set.intersection(*shots)) if is_whole else []
 
 
 def _tasks(evaluations: Sequence[Entry], one: Collected) -> dict[str, Any]:

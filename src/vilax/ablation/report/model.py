@@ -79,6 +79,8 @@ class EndpointReport(Part):
 
     title: str
     tasks: tuple[str, ...]
+    measure: str = ""
+    """In place of tasks: one number per arm and seed."""
     scale: float
 
 
@@ -94,14 +96,18 @@ class ClaimReport(Part):
     """A claim, its test and its verdict."""
 
     text: str
-    kind: Literal["order", "equal", "interaction"]
+    kind: Literal["order", "gap", "equal", "gain", "interaction"]
     endpoint: str
-    arms: tuple[str, str]
-    """The effect is the first less the second."""
+    terms: tuple[tuple[float, str, int], ...]
+    """The effect is the sum of weight times the score of an arm at a number of shots."""
+    arms: tuple[str, ...]
+    """Arms in it, each once."""
     shots: tuple[int, ...]
-    """One number; two where gains from the first to the second are compared."""
+    """Numbers of shots in it, two where gains are compared; none for a measure."""
     margin: float
     paper: str
+    paper_effect: float | None = None
+    """The paper's, on the endpoint's scale."""
     effect: float | None
     """On the endpoint's scale."""
     interval: tuple[float, float] | None
@@ -114,6 +120,8 @@ class ClaimReport(Part):
     p: float | None
     p_adjusted: float | None
     """After Holm's correction over the comparison's claims."""
+    power: float | None = None
+    """Chance to show an effect as large as the paper's with these seeds, five at least."""
 
 
 class PaperReport(Part):

@@ -186,15 +186,23 @@ def control_lines(one: ComparisonReport) -> list[str]:
 
 def definition(claim: ClaimReport) -> str:
     """A claim's test in words."""
-    first, second = claim.arms
     beyond = f" by more than {claim.margin:g}" if claim.margin else ""
+    (_, first, k), (_, second, _), *others = claim.terms
+    at = f" at {k} shots" if claim.shots else ""
     if claim.kind == "equal":
-        test = f"{first} = {second} within ±{claim.margin:g} at {claim.shots[0]} shots"
-    elif claim.kind == "order":
-        test = f"{first} > {second}{beyond} at {claim.shots[0]} shots"
-    else:
+        test = f"{first} = {second} within ±{claim.margin:g}{at}"
+    elif claim.kind == "gain":
         low, high = claim.shots
-        test = f"gain from {low} to {high} shots, {first} > {second}{beyond}"
+        change = "rises" if k == high else "falls"
+        test = f"{first} {change} from {low} to {high} shots{beyond}"
+    elif not others:
+        test = f"{first} > {second}{beyond}{at}"
+    elif len(claim.shots) > 1:
+        low, high = claim.shots
+        test = f"gain from {low} to {high} shots, {first} > {others[0][1]}{beyond}"
+    else:
+        less, base = others[0][1], others[1][1]
+        test = f"{first} - {second} > {less} - {base}{beyond}{at}"
     return f"{label(claim.endpoint)}: {test}"
 
 

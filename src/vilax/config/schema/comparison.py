@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vilax.config.schema.base import Node
 
@@ -28,14 +28,30 @@ class Arm(Node):
 
 
 class Endpoint(Node):
-    """A measured quantity: the mean over tasks of the mean score over items."""
+    """What claims speak of: the mean over tasks of the mean score over items, or a measure."""
 
     title: str
     """One line for tables."""
-    tasks: tuple[str, ...] = Field(min_length=1)
+    tasks: tuple[str, ...] = ()
     """Tasks of the evaluation, equally weighted."""
+    measure: str = ""
+    """In place of tasks, one number per arm and seed: ``alignment``, ``text_drift``, ``held_out``
+    or ``held_out.CORPUS``."""
     scale: float = Field(100.0, gt=0)
-    """Factor from the stored per-item score to the figure shown."""
+    """Factor from the stored number to the figure shown; of a measure 1, unless given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scale_of_a_measure(cls, given: Any) -> Any:
+        is_measure = isinstance(given, dict) and given.get("measure")
+        return {"scale": 1.0} | given if is_measure else given
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Endpoint":
+        if bool(self.tasks) == bool(self.measure):
+            both = "both are" if self.tasks else "neither is"
+            raise ValueError(f"expected tasks or a measure, and {both} given")
+        return self
 
 
 class PaperTable(Node):
@@ -51,17 +67,25 @@ class PaperTable(Node):
     """What a reader must know to compare."""
 
 
-class OrderClaim(Node):
-    """``higher`` scores above ``lower`` by more than ``margin``."""
+class _Claim(Node):
+    """What every claim states."""
 
-    kind: Literal["order"] = "order"
-    """Claim kind."""
     text: str
     """The claim in words."""
     paper: str
     """The paper's figures for it."""
+    paper_effect: float | None = Field(None, gt=0)
+    """The paper's effect, on the endpoint's scale: the report says how sure the comparison would
+    be to show one as large."""
     endpoint: str
     """Primary endpoint."""
+
+
+class OrderClaim(_Claim):
+    """``higher`` scores above ``lower`` by more than ``margin``."""
+
+    kind: Literal["order"] = "order"
+    """Claim kind."""
     k: int = Field(0, ge=0)
     """Shots."""
     higher: str
@@ -72,17 +96,26 @@ class OrderClaim(Node):
     """Smallest difference that counts, on the endpoint's scale."""
 
 
-class EqualClaim(Node):
+class GapClaim(_Claim):
+    """``higher`` scores far above ``lower``: an order whose margin must be given."""
+
+    kind: Literal["gap"] = "gap"
+    """Claim kind."""
+    k: int = Field(0, ge=0)
+    """Shots."""
+    higher: str
+    """Arm said to score higher."""
+    lower: str
+    """Arm said to score lower."""
+    margin: float = Field(gt=0)
+    """The difference must be larger than this, on the endpoint's scale."""
+
+
+class EqualClaim(_Claim):
     """``first`` and ``second`` differ by less than ``margin`` (two one-sided tests)."""
 
     kind: Literal["equal"] = "equal"
     """Claim kind."""
-    text: str
-    """The claim in words."""
-    paper: str
-    """The paper's figures for it."""
-    endpoint: str
-    """Primary endpoint."""
     k: int = Field(0, ge=0)
     """Shots."""
     first: str
@@ -93,27 +126,72 @@ class EqualClaim(Node):
     """Largest difference that counts as none, on the endpoint's scale."""
 
 
-class InteractionClaim(Node):
-    """From ``k_low`` to ``k_high`` shots, ``higher`` gains more than ``lower``."""
+class GainClaim(_Claim):
+    """From ``k_low`` to ``k_high`` shots ``arm`` rises, or falls, by more than ``margin``."""
 
-    kind: Literal["interaction"] = "interaction"
+    kind: Literal["gain"] = "gain"
     """Claim kind."""
-    text: str
-    """The claim in words."""
-    paper: str
-    """The paper's figures for it."""
-    endpoint: str
-    """Primary endpoint."""
+    arm: str
+    """The arm."""
+    direction: Literal["up", "down"] = "up"
+    """Whether shots are said to raise its score or to lower it."""
     k_low: int = Field(0, ge=0)
     """Fewer shots."""
     k_high: int = Field(4, ge=1)
     """More shots."""
-    higher: str
-    """Arm said to gain more."""
-    lower: str
-    """Arm said to gain less."""
     margin: float = Field(0.0, ge=0)
-    """Smallest difference of gains that counts, on the endpoint's scale."""
+    """Smallest change that counts, on the endpoint's scale."""
+
+    @model_validator(mode="after")
+    def _more_shots(self) -> "GainClaim":
+        _require_more(self.k_low, self.k_high)
+        return self
+
+
+class InteractionClaim(_Claim):
+    """One difference exceeds another by more than ``margin``.
+
+    With one arm each: from ``k_low`` to ``k_high`` shots, ``higher`` gains more than ``lower``.
+    With two arms each, at ``k`` shots: the first of ``higher`` exceeds its second by more than the
+    first of ``lower`` exceeds its second.
+    """
+
+    kind: Literal["interaction"] = "interaction"
+    """Claim kind."""
+    k: int = Field(0, ge=0)
+    """Shots, between four arms."""
+    k_low: int = Field(0, ge=0)
+    """Fewer shots, between two arms."""
+    k_high: int = Field(4, ge=1)
+    """More shots, between two arms."""
+    higher: str | tuple[str, ...]
+    """Arm said to gain more, or two arms said to differ more."""
+    lower: str | tuple[str, ...]
+    """Arm said to gain less, or two arms said to differ less."""
+    margin: float = Field(0.0, ge=0)
+    """Smallest difference of differences that counts, on the endpoint's scale."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "InteractionClaim":
+        given = self.model_fields_set
+        if isinstance(self.higher, str) and isinstance(self.lower, str):
+            if "k" in given:
+                raise ValueError("k: between two arms gains are compared, give k_low and k_high")
+            _require_more(self.k_low, self.k_high)
+        elif isinstance(self.higher, str) or isinstance(self.lower, str):
+            raise ValueError("higher and lower: expected one arm each, or two arms each")
+        elif len(self.higher) != 2 or len(self.lower) != 2:
+            longer = "higher" if len(self.higher) != 2 else "lower"
+            count = len(getattr(self, longer))
+            raise ValueError(f"{longer} has {count} arms, expected one arm or a list of two")
+        elif shots := sorted({"k_low", "k_high"} & given):
+            raise ValueError(f"{shots[0]}: between four arms there is one number of shots, give k")
+        return self
+
+
+def _require_more(k_low: int, k_high: int) -> None:
+    if k_high <= k_low:
+        raise ValueError(f"k_high={k_high}: expected more shots than k_low={k_low}")
 
 
 class AtScale(Node):
@@ -127,7 +205,9 @@ class AtScale(Node):
     """Controls in place of the comparison's; null: those."""
 
 
-Claim = Annotated[OrderClaim | EqualClaim | InteractionClaim, Field(discriminator="kind")]
+Claim = Annotated[
+    OrderClaim | GapClaim | EqualClaim | GainClaim | InteractionClaim, Field(discriminator="kind")
+]
 
 
 class Comparison(Node):
@@ -150,7 +230,7 @@ class Comparison(Node):
     stage: str = "sft"
     """Stage whose result is evaluated."""
     endpoints: dict[str, Endpoint]
-    """Measured quantities; the first is shown as the average of tables."""
+    """Measured quantities; the first, of tasks, is shown as the average of tables."""
     controls: dict[str, str] = Field(default_factory=dict)
     """Task to the text task that the base LLM must solve before the task may carry a claim."""
     control_stage: str = ""
