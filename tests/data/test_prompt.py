@@ -9,7 +9,7 @@ from vilax.data.document import Document, Image, Segment, Text
 from vilax.data.prompt import IGNORE, IMAGE_TOKEN, Encoded, PromptEncoder
 from vilax.data.templates import STYLES
 
-TEMPLATES = sorted(STYLES)
+TEMPLATES = sorted(name for name, style in STYLES.items() if not style.ends)
 VISUAL = 5
 
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from tests.chat_templates import FAMILIES, save_chat_tokenizer
 from tests.shrunken import SMALL, save_llm
 from vilax.data.document import Document, Image, Text
-from vilax.data.prompt import IGNORE, PromptEncoder
+from vilax.data.prompt import IGNORE, Encoded, PromptEncoder
 from vilax.micro.tokenizer import build_tokenizer
 from vilax.models.architecture import build_config
 from vilax.models.decoding import generate
@@ -50,42 +51,53 @@ TALK = Document(
 )
 
 
-def load(family: str, folder: Path) -> LanguageModel:
+def load(family: str, folder: Path, **sizes: int) -> LanguageModel:
     if family in PACKAGED:
-        save_llm(PACKAGED[family], folder)
+        save_llm(PACKAGED[family], folder, **sizes)
     else:
         vocabulary = {"vocab_size": len(build_tokenizer()), "max_position_embeddings": 256}
-        config = OTHERS[family] | SMALL | vocabulary | {"pad_token_id": 0}
+        config = OTHERS[family] | SMALL | vocabulary | {"pad_token_id": 0} | sizes
         torch.manual_seed(0)
         AutoModelForCausalLM.from_config(build_config(config)).save_pretrained(folder)
     return LanguageModel.pretrained(str(folder), "auto", torch.device("cpu"))
 
 
+def build(family: str, folder: Path, **sizes: int) -> VisionLanguageModel:
+    llm = load(family, folder, **sizes)
+    torch.manual_seed(1)
+    encoder = TimmEncoder("tf_efficientnet_lite0", "random", 64, layer=-1, grid=2)
+    return VisionLanguageModel(encoder, LinearProjector(encoder.width, llm.width), llm)
+
+
+def learn(
+    model: VisionLanguageModel, talk: Encoded, pixels: torch.Tensor, steps: int, rate: float = 3e-3
+) -> list[float]:
+    tokens = torch.from_numpy(talk.tokens)[None]
+    labels = torch.from_numpy(talk.labels)[None]
+    positions = torch.arange(tokens.shape[1])[None]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
+    losses = []
+    for _ in range(steps):
+        loss = model(tokens, positions, labels, pixels=pixels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
 @pytest.mark.parametrize("family", [*PACKAGED, *OTHERS])
 def test_a_family_learns_a_conversation_and_answers(family: str, tmp_path: Path) -> None:
     tokenizer = build_tokenizer()
-    llm = load(family, tmp_path)
-    torch.manual_seed(1)
-    encoder = TimmEncoder("tf_efficientnet_lite0", "random", 64, layer=-1, grid=2)
-    model = VisionLanguageModel(encoder, LinearProjector(encoder.width, llm.width), llm)
+    model = build(family, tmp_path)
     prompts = PromptEncoder(tokenizer, model.tokens_per_image)
     talk = prompts.document(TALK, "vicuna_v1_nosys")
     supervised = tokenizer.decode(talk.labels[talk.labels != IGNORE])
     end = tokenizer.eos_token
     print(f"{family}: {supervised}")
     assert supervised.replace(" ", "") == f"thisistheapple{end}alemonandacat{end}"
-    tokens = torch.from_numpy(talk.tokens)[None]
-    labels = torch.from_numpy(talk.labels)[None]
-    positions = torch.arange(tokens.shape[1])[None]
     pixels = torch.randn(1, 3, 64, 64)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    losses = []
-    for _ in range(3):
-        loss = model(tokens, positions, labels, pixels=pixels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss))
+    losses = learn(model, talk, pixels, 3)
     assert losses[-1] < losses[0]
     model.eval()
     prompt = prompts.prompt(Document("ask", "talks", TALK.segments[:2]), "vicuna_v1_nosys")
@@ -101,3 +113,31 @@ def test_a_family_learns_a_conversation_and_answers(family: str, tmp_path: Path)
             hidden = model.llm(model.embed(row, features), torch.arange(len(known))[None])
         assert int(model.llm.logits(hidden[:, -1]).argmax()) == token
         known = np.append(known, token)
+
+
+@pytest.mark.parametrize("family", [*PACKAGED, *OTHERS])
+def test_a_family_learns_its_own_chat_template_and_ends_its_turns(
+    family: str, tmp_path: Path
+) -> None:
+    tokenizer = save_chat_tokenizer(FAMILIES[family], tmp_path / "tokenizer")
+    model = build(family, tmp_path / "llm", vocab_size=len(tokenizer))
+    prompts = PromptEncoder(tokenizer, model.tokens_per_image)
+    talk = prompts.document(TALK, "tokenizer")
+    supervised = tokenizer.decode(talk.labels[talk.labels != IGNORE])
+    print(f"{family}: {supervised}")
+    assert supervised == FAMILIES[family].supervised
+    pixels = torch.randn(1, 3, 64, 64)
+    by_heart = family == "llama 3"
+    losses = learn(model, talk, pixels, 80 if by_heart else 6, 6e-3 if by_heart else 3e-3)
+    assert losses[-1] < losses[0]
+    model.eval()
+    prompt = prompts.prompt(Document("ask", "talks", TALK.segments[:4]), "tokenizer")
+    assert prompt.tokens.tolist() == talk.tokens[: len(prompt.tokens)].tolist()
+    if not by_heart:
+        return
+    with torch.no_grad():
+        features = model.features(pixels)
+    stops = prompts.stops("tokenizer")
+    (answer,) = generate(model, [prompt.tokens.tolist()], [features], 40, stops, 0)
+    # Ended by what closes a turn, long before the 40th token.
+    assert tokenizer.decode(answer).strip() == "a lemon and a cat"

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from vilax.config.errors import ConfigError, unknown
 
@@ -50,14 +50,14 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(f"--max-new-tokens {words.max_new_tokens}: expected at least 1")
 
     from vilax.ablation.subject import find_result
-    from vilax.data.templates import STYLES
+    from vilax.config.schema.data import Template
     from vilax.evaluation.subject import Subject
     from vilax.training.load import load_result
 
     run, stage, entry = find_result(words.model)
     template = words.template or run.template_of(stage)
-    if template not in STYLES:
-        raise unknown("template", template, STYLES)
+    if template not in get_args(Template):
+        raise unknown("template", template, get_args(Template))
     subject = Subject(*load_result(run, entry, stage))
     talk = Talk(subject, template, words.max_new_tokens)
     print(f"{entry.label}, template {template}; /quit leaves", file=sys.stderr)
@@ -160,7 +160,7 @@ class Talk:
 
         def work() -> None:
             try:
-                stops = [tokenizer.eos_token_id]
+                stops = prompts.stops(self.template)  # type: ignore[arg-type]
                 given = [prompt.tokens.tolist()], [features], self.most, stops, prompts.pad_id
                 (answer,) = generate(self.subject.model, *given, finished=watch)
                 watch(answer)

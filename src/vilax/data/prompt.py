@@ -2,7 +2,8 @@
 
 import copy
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,11 @@ from jaxtyping import Int64
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.data import Template
+from vilax.data.chat import Chat
 from vilax.data.document import Document, Image, Text
-from vilax.data.templates import End, Frame, Piece, find_style, pieces
+from vilax.data.formats.files import BadSample
+from vilax.data.markup import Markup
+from vilax.data.templates import Begin, Frame, Piece, Style, find_style, pieces
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -27,6 +31,9 @@ IGNORE = -100
 Picture = Any
 """A picture on its way to the model: its encoded file (bytes), or what a stream's ``prepare`` made
 of it, such as pixels (uint8 array, [3, height, width])."""
+
+NAMED = re.compile(r"<\|\w+\|>")
+"""Special tokens in the strings of a named template."""
 
 CACHED_CHARACTERS = 256
 """Texts up to this length are remembered with their tokens: captions and answers recur."""
@@ -59,7 +66,8 @@ class PromptEncoder:
     Each text segment is tokenised apart and labelled as the segment says, so no label depends on
     counting tokens again; only a question and the fixed strings around it, none of them supervised,
     are tokenised as one. Markup such as ``</s>`` inside a document's text is text, not
-    a special token, and a literal ``<image>`` becomes ``<IMAGE>``.
+    a special token, and a literal ``<image>`` becomes ``<IMAGE>``; in a template's own strings
+    special tokens are tokens.
 
     Args:
         tokenizer: a transformers tokenizer with an EOS token; BOS is used if it has one.
@@ -82,6 +90,8 @@ class PromptEncoder:
         self._bos: int | None = tokenizer.bos_token_id
         self._eos: int = tokenizer.eos_token_id
         self._fingerprint: str | None = None
+        self._markup = Markup(tokenizer)
+        self._styles: dict[Template, Style | Chat] = {}
         self._encode = _text_encoder(tokenizer)
         self._cached = lru_cache(CACHED_TEXTS)(self._tokenise)
         first = self._encode("a")
@@ -112,6 +122,8 @@ class PromptEncoder:
                 else repr(sorted(self.tokenizer.get_vocab().items()))
             )
             digest = hashlib.sha256(f"{self._bos} {self._eos} {self.pad_id}\n{rules}".encode())
+            if chat := getattr(self.tokenizer, "chat_template", None):
+                digest.update(repr(chat).encode())
             self._fingerprint = digest.hexdigest()
         return self._fingerprint
 
@@ -127,6 +139,40 @@ class PromptEncoder:
             return self._cached(text)
         return self._tokenise(text)
 
+    def style(self, template: Template) -> Style | Chat:
+        """A template on this tokenizer.
+
+        Raises:
+            ConfigError: no such template, it names special tokens that the tokenizer lacks, or the
+                tokenizer's own cannot be used.
+        """
+        found = self._styles.get(template)
+        if found is None:
+            if template == "tokenizer":
+                found = Chat(self.tokenizer, self._markup)
+            else:
+                found = find_style(template)
+                strings = (found.system, found.user_prefix, found.assistant_prefix)
+                named = {name for one in strings for name in NAMED.findall(one)}
+                missing = sorted(n for n in {*named, *found.ends[:1]} if n not in self._markup)
+                if missing:
+                    raise ConfigError(
+                        f"template={template}: the LLM's tokenizer has no special token"
+                        f" {', '.join(missing)}; expected an LLM of that family, or a template"
+                        " without special tokens, such as vicuna_v1"
+                    )
+            self._styles[template] = found
+        return found
+
+    def stops(self, template: Template) -> list[int]:
+        """Ids of the tokens that end an answer: EOS, and those of the template.
+
+        Raises:
+            ConfigError: as ``style``.
+        """
+        ends = [self._markup.id(name) for name in self.style(template).ends if name in self._markup]
+        return list(dict.fromkeys([self._eos, *ends]))
+
     def continuation(self, text: str, template: Template = "raw") -> tuple[int, ...]:
         """Token ids of an answer as it would follow ``prompt``, without what closes it.
 
@@ -138,24 +184,20 @@ class PromptEncoder:
         Raises:
             ConfigError: no such template.
         """
-        space = "" if template == "raw" else find_style(template).answer_space
+        space = "" if template == "raw" else self.style(template).answer_space
         return self.text(space + text)
 
     def document(self, document: Document, template: Template = "raw") -> Encoded:
-        """A training document: BOS, the pieces, EOS.
+        """A training document: BOS, the pieces, EOS or what the template has in their place.
 
         EOS is supervised if the last text is. A text of role ``""`` appears as it is in every
         template.
 
         Raises:
-            ConfigError: no such template.
+            ConfigError: no such template, or it does not go with the tokenizer.
+            BadSample: the LLM's chat template cannot write this conversation.
         """
-        style = find_style(template)
-        parts = list(pieces(document, style, opened=False))
-        texts = [s.loss for s in document.segments if isinstance(s, Text)]
-        if not parts or not isinstance(parts[-1], End):
-            parts.append(End(bool(texts) and texts[-1]))
-        return self._assemble(document, parts)
+        return self._assemble(document, self.pieces(document, template, opened=False))
 
     def prompt(self, document: Document, template: Template = "raw") -> Encoded:
         """A prompt to be continued: no EOS at its end, an answer opened if a user spoke last.
@@ -164,9 +206,13 @@ class PromptEncoder:
             All labels are ``IGNORE``.
 
         Raises:
-            ConfigError: no such template.
+            ConfigError: no such template, it does not go with the tokenizer, or the LLM's chat
+                template cannot write this prompt.
         """
-        parts = list(pieces(document, find_style(template), opened=True))
+        try:
+            parts = self.pieces(document, template, opened=True)
+        except BadSample as error:
+            raise ConfigError(f"prompt {document.key}: {error.reason}") from error
         encoded = self._assemble(document, parts)
         return Encoded(
             encoded.key,
@@ -176,23 +222,45 @@ class PromptEncoder:
             encoded.images,
         )
 
+    def pieces(self, document: Document, template: Template, opened: bool) -> list[Piece]:
+        """What a document becomes before it is tokenised; ``opened`` as of ``prompt``."""
+        style = self.style(template)
+        if isinstance(style, Chat):
+            return style.pieces(document, opened)
+        return list(pieces(document, style, opened))
+
+    def runs(self, frames: Sequence[Frame]) -> Iterator[list[Frame] | int]:
+        """Neighbouring frames as they are tokenised: what is joined, and ids of special tokens."""
+        run: list[Frame] = []
+        for frame in frames:
+            start = 0
+            for begin, end, number in self._markup.places(frame.text) if frame.fixed else ():
+                run.append(Frame(frame.text[start:begin]))
+                yield run
+                yield number
+                run, start = [], end
+            run.append(Frame(frame.text[start:], frame.fixed))
+        yield run
+
+    def _framed(self, frames: Sequence[Frame]) -> list[int]:
+        ids: list[int] = []
+        for run in self.runs(frames):
+            ids += (run,) if isinstance(run, int) else self.text("".join(f.text for f in run))
+        return ids
+
     def _assemble(self, document: Document, parts: list[Piece]) -> Encoded:
         tokens: list[int] = []
         labels: list[int] = []
         images: list[bytes] = []
-        if self._bos is not None:
-            tokens.append(self._bos)
-            labels.append(IGNORE)
-        frame = ""
+        frames: list[Frame] = []
         for piece in [*parts, None]:
             if isinstance(piece, Frame):
-                frame += piece.text
+                frames.append(piece)
                 continue
-            if frame:
-                ids = self.text(frame)
-                tokens.extend(ids)
-                labels.extend((IGNORE,) * len(ids))
-                frame = ""
+            ids: Sequence[int] = self._framed(frames)
+            tokens.extend(ids)
+            labels.extend((IGNORE,) * len(ids))
+            frames = []
             if isinstance(piece, Text):
                 ids = self.text(piece.text)
                 tokens.extend(ids)
@@ -202,9 +270,14 @@ class PromptEncoder:
                 tokens.extend((IMAGE_TOKEN,) * count)
                 labels.extend((IGNORE,) * count)
                 images.append(piece.data)
+            elif isinstance(piece, Begin):
+                if self._bos is not None:
+                    tokens.append(self._bos)
+                    labels.append(IGNORE)
             elif piece is not None:
-                tokens.append(self._eos)
-                labels.append(self._eos if piece.loss else IGNORE)
+                end = self._markup.id(piece.token) if piece.token else self._eos
+                tokens.append(end)
+                labels.append(end if piece.loss else IGNORE)
         if labels:
             labels[0] = IGNORE
         return Encoded(

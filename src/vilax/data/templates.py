@@ -25,6 +25,8 @@ class Style:
         image_first: images of a user's turn stand before ``user_prefix``.
         drop_user: user texts are thrown away, their images kept.
         close_turns: every answer ends with EOS, not the document's last alone.
+        ends: special tokens that end an answer; the first closes it in training, in place of EOS.
+        opens: the document begins with BOS, where the tokenizer has one.
     """
 
     system: str = ""
@@ -38,6 +40,8 @@ class Style:
     image_first: bool = False
     drop_user: bool = False
     close_turns: bool = False
+    ends: tuple[str, ...] = ()
+    opens: bool = True
 
 
 _VICUNA = Style(
@@ -52,6 +56,12 @@ _VICUNA = Style(
 _VICUNA_SYSTEM = (
     "A chat between a curious user and an artificial intelligence assistant. "
     "The assistant gives helpful, detailed, and polite answers to the user's questions. "
+)
+
+_ASSISTANT_SYSTEM = (
+    "You are a helpful language and vision assistant. "
+    "You are able to understand the visual content that the user provides, "
+    "and assist the user with a variety of tasks using natural language."
 )
 
 STYLES: dict[Template, Style] = {
@@ -75,36 +85,78 @@ STYLES: dict[Template, Style] = {
         close_turns=True,
     ),
     "vicuna_v1_nosys": _VICUNA,
+    "llama_3": Style(
+        system="<|start_header_id|>system<|end_header_id|>\n\n" + _ASSISTANT_SYSTEM + "<|eot_id|>",
+        user_prefix="<|start_header_id|>user<|end_header_id|>\n\n",
+        user_suffix="<|eot_id|>",
+        assistant_prefix="<|start_header_id|>assistant<|end_header_id|>\n\n",
+        image_suffix="\n",
+        close_turns=True,
+        # VILA closes the last answer with the second: its weights are stopped by either.
+        ends=("<|eot_id|>", "<|end_of_text|>"),
+    ),
+    "hermes-2": Style(
+        system="<|im_start|>system\nAnswer the questions.<|im_end|>",
+        user_prefix="<|im_start|>user\n",
+        user_suffix="<|im_end|>",
+        assistant_prefix="<|im_start|>assistant\n",
+        image_suffix="\n",
+        close_turns=True,
+        ends=("<|im_end|>",),
+        opens=False,
+    ),
 }
-"""Template by name. Shapes of ``plain`` and ``vicuna_v1``: LLaVA's conversation.py."""
+"""Template by name. Shapes of ``plain`` and ``vicuna_v1``: LLaVA's conversation.py; of ``llama_3``
+and ``hermes-2``, with their system sentences: VILA-1.5's. ``tokenizer``, the LLM's own chat
+template, is ``vilax.data.chat``'s."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
+class Turn:
+    """What one side says before the other does."""
+
     role: Role
     segments: list[Segment]
+
+    @property
+    def loss(self) -> bool:
+        """Whether its last text is supervised, and so what closes it."""
+        texts = [s.loss for s in self.segments if isinstance(s, Text)]
+        return bool(texts) and texts[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around answers; neighbours are joined and tokenised as one."""
+    """What stands around answers; neighbours are joined and tokenised as one.
+
+    Attributes:
+        text: the text.
+        fixed: it is the template's, so that special tokens in it are tokens.
+    """
 
     text: str
+    fixed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """BOS, where the tokenizer has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """EOS, supervised or not."""
+    """What ends an answer or a document: a special token, EOS unless named; supervised or not."""
 
     loss: bool
+    token: str = ""
 
 
-Piece = Text | Image | Frame | End
+Piece = Text | Image | Frame | Begin | End
 
 
-def _turns(segments: tuple[Segment, ...]) -> list[_Turn]:
+def turns_of(segments: tuple[Segment, ...]) -> list[Turn]:
     """Group segments into turns; images wait for the text that follows them."""
-    turns: list[_Turn] = []
+    turns: list[Turn] = []
     waiting: list[Segment] = []
     for segment in segments:
         waiting.append(segment)
@@ -113,13 +165,13 @@ def _turns(segments: tuple[Segment, ...]) -> list[_Turn]:
         if turns and turns[-1].role == segment.role:
             turns[-1].segments.extend(waiting)
         else:
-            turns.append(_Turn(segment.role, waiting))
+            turns.append(Turn(segment.role, waiting))
         waiting = []
     if waiting:
         if turns and turns[-1].role != "assistant":
             turns[-1].segments.extend(waiting)
         else:
-            turns.append(_Turn("user" if turns else "", waiting))
+            turns.append(Turn("user" if turns else "", waiting))
     return turns
 
 
@@ -127,8 +179,21 @@ def find_style(template: Template) -> Style:
     """The template of a name; ``ConfigError`` if there is none."""
     style = STYLES.get(template)
     if style is None:
-        raise unknown("template", template, STYLES)
+        raise unknown("template", template, [*STYLES, "tokenizer"])
     return style
+
+
+def is_raw(document: Document) -> bool:
+    """Whether nobody in particular speaks, so that the document is taken as it is."""
+    return all(isinstance(s, Image) or not s.role for s in document.segments)
+
+
+def raw_pieces(document: Document, opened: bool) -> Iterator[Piece]:
+    """A document as it is, between BOS and EOS; ``opened`` leaves EOS out."""
+    yield Begin()
+    yield from document.segments
+    if not opened:
+        yield _end_of(document)
 
 
 def pieces(document: Document, style: Style, opened: bool) -> Iterator[Piece]:
@@ -139,12 +204,13 @@ def pieces(document: Document, style: Style, opened: bool) -> Iterator[Piece]:
         style: its template.
         opened: leave the last turn open for a continuation.
     """
-    segments = document.segments
-    if all(isinstance(s, Image) or not s.role for s in segments) and not style.drop_user:
-        yield from segments
+    if is_raw(document) and not style.drop_user:
+        yield from raw_pieces(document, opened)
         return
+    if style.opens:
+        yield Begin()
     yield Frame(style.system)
-    turns = _turns(segments)
+    turns = turns_of(document.segments)
     for number, turn in enumerate(turns):
         left_open = opened and number == len(turns) - 1
         if turn.role == "user":
@@ -158,9 +224,17 @@ def pieces(document: Document, style: Style, opened: bool) -> Iterator[Piece]:
                 yield segment
                 if isinstance(segment, Text) and style.drop_user:
                     yield Text(style.assistant_suffix, segment.loss)
+    closed = bool(turns) and turns[-1].role == "assistant" and style.close_turns
+    if not opened and not closed:
+        yield _end_of(document)
 
 
-def _user(turn: _Turn, style: Style, first: bool) -> Iterator[Piece]:
+def _end_of(document: Document) -> End:
+    texts = [s.loss for s in document.segments if isinstance(s, Text)]
+    return End(bool(texts) and texts[-1])
+
+
+def _user(turn: Turn, style: Style, first: bool) -> Iterator[Piece]:
     pictures = [s for s in turn.segments if isinstance(s, Image)]
     if style.drop_user:
         yield from pictures
@@ -172,7 +246,7 @@ def _user(turn: _Turn, style: Style, first: bool) -> Iterator[Piece]:
     yield Frame(style.user_prefix)
     for segment in turn.segments:
         if isinstance(segment, Text):
-            yield segment if segment.loss else Frame(segment.text)
+            yield segment if segment.loss else Frame(segment.text, fixed=False)
         elif style.image_first:
             yield Frame(" " if segment is not turn.segments[0] else "")
         else:
@@ -181,7 +255,7 @@ def _user(turn: _Turn, style: Style, first: bool) -> Iterator[Piece]:
     yield Frame(style.user_suffix)
 
 
-def _assistant(turn: _Turn, style: Style, left_open: bool) -> Iterator[Piece]:
+def _assistant(turn: Turn, style: Style, left_open: bool) -> Iterator[Piece]:
     yield Frame(style.assistant_prefix)
     space = style.answer_space
     for segment in turn.segments:
@@ -191,11 +265,6 @@ def _assistant(turn: _Turn, style: Style, left_open: bool) -> Iterator[Piece]:
         else:
             yield segment
     if not left_open:
-        yield Text(style.assistant_suffix, _loss(turn))
+        yield Text(style.assistant_suffix, turn.loss)
         if style.close_turns:
-            yield End(_loss(turn))
-
-
-def _loss(turn: _Turn) -> bool:
-    texts = [s.loss for s in turn.segments if isinstance(s, Text)]
-    return bool(texts) and texts[-1]
+            yield End(turn.loss, style.ends[0] if style.ends else "")

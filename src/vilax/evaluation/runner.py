@@ -230,7 +230,7 @@ def _generated(
         prompts,
         features,
         source.max_new_tokens,
-        [int(tokenizer.eos_token_id)],
+        subject.prompts.stops(source.template),
         subject.prompts.pad_id,
         shared=shared,
         finished=finished,

@@ -149,9 +149,13 @@ def clean_answer(text: str, template: Template) -> str:
 
     A model that has seen shots may go on with a question of its own (protocols.md 13.1, 13.2).
     """
-    style = find_style(template)
+    stops = ["\n"]
+    if template != "tokenizer":
+        # The LLM's own template closes answers with a token of its own.
+        style = find_style(template)
+        stops += [style.user_prefix.strip(), style.assistant_prefix.strip()]
     answer = text.strip()
-    for stop in ("\n", style.user_prefix.strip(), style.assistant_prefix.strip()):
+    for stop in stops:
         if stop:
             answer = answer.partition(stop)[0]
     return answer.strip()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.chat_templates import FAMILIES, chat_tokenizer
 from tests.data.inspect.test_spelling import piece_tokenizer
 from tests.data.writers import byte_tokenizer, picture, tokenizer
 from vilax.data.document import Document, Image, Text
@@ -35,8 +36,24 @@ def stretches(encoder: MarkedEncoder, encoded, marked) -> dict[Part, str]:
     return found
 
 
-@pytest.mark.parametrize("template", sorted(STYLES))
-@pytest.mark.parametrize("make", [byte_tokenizer, tokenizer, piece_tokenizer])
+def llama_3():
+    return chat_tokenizer(FAMILIES["llama 3"])
+
+
+def qwen():
+    return chat_tokenizer(FAMILIES["qwen 2.5"])
+
+
+MADE = {
+    (template, make)
+    for make in (byte_tokenizer, tokenizer, piece_tokenizer)
+    for template in STYLES
+    if not STYLES[template].ends
+}
+MADE |= {("llama_3", llama_3), ("hermes-2", qwen), ("tokenizer", llama_3), ("tokenizer", qwen)}
+
+
+@pytest.mark.parametrize(("template", "make"), sorted(MADE, key=str))
 def test_tokens_are_those_of_training(template, make) -> None:
     plain, marked = PromptEncoder(make(), VISUAL), MarkedEncoder(make(), VISUAL)
     one, other = plain.document(DIALOG, template), marked.document(DIALOG, template)
@@ -55,6 +72,16 @@ def test_a_question_that_quotes_the_template_is_a_question() -> None:
     assert found[Part.ASSISTANT] == " a dog a cat"
     assert found[Part.FRAME].count("ASSISTANT:") == 2
     assert found[Part.SPECIAL] == "</s></s>"
+
+
+def test_a_chat_template_is_told_from_what_is_said() -> None:
+    encoder = MarkedEncoder(llama_3(), VISUAL)
+    encoded = encoder.document(DIALOG, "tokenizer")
+    found = stretches(encoder, encoded, encoder.explain(encoded, 4096, None))
+    assert found[Part.ASSISTANT] == "a doga cat"
+    assert "".join(found[Part.USER].split()) == "USER:whatisthis?andthis?"
+    assert found[Part.FRAME].split() == ["user", "assistant"] * 2
+    assert found[Part.SPECIAL].count("<|eot_id|>") == 4
 
 
 def test_pieces_of_a_document_are_told_apart() -> None:

@@ -7,7 +7,11 @@ from pydantic import Field, model_validator
 from vilax.config.schema.base import Node, execution
 from vilax.config.schema.selection import Derivation, Selection
 
-Template = Literal["raw", "plain", "qa", "vicuna_v1", "vicuna_v1_nosys"]
+Template = Literal[
+    "raw", "plain", "qa", "vicuna_v1", "vicuna_v1_nosys", "llama_3", "hermes-2", "tokenizer"
+]
+"""How turns become text: as they are, a named template, or the chat template of the LLM's own
+tokenizer."""
 
 
 class Corpus(Node):
@@ -20,7 +24,8 @@ class Corpus(Node):
     images: str | None = None
     """Folder or tar in which pictures and videos lie; null: beside the annotation file."""
     template: Template = "raw"
-    """How turns become text: raw documents as they are, or a conversation template."""
+    """How turns become text: raw documents as they are, a conversation template, or the LLM's own
+    (tokenizer)."""
     select: Selection = Selection()
     """Which of its documents are used."""
     derive: Derivation = Derivation()

@@ -3,7 +3,7 @@
 import copy
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from vilax.data.document import Document, Image, Segment, Text
 from vilax.data.inspect.spelling import Spelling
 from vilax.data.prompt import Encoded, PromptEncoder
 from vilax.data.splitting import split_long
-from vilax.data.templates import End, Frame, Style, find_style, pieces
+from vilax.data.templates import Begin, Frame, Style
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -120,41 +120,38 @@ class MarkedEncoder(PromptEncoder):
         return None
 
     def _parts(self, document: Document, template: Template) -> UInt8[np.ndarray, " n"]:
-        style = find_style(template)
-        fixed = _fixed(style)
-        parts: list[int] = [] if self.tokenizer.bos_token_id is None else [Part.SPECIAL]
+        style = self.style(template)
+        closing = style.assistant_suffix if isinstance(style, Style) else ""
+        parts: list[int] = []
         frames: list[Frame] = []
-        every = list(pieces(document, style, opened=False))
-        if not every or not isinstance(every[-1], End):
-            every.append(End(True))
         plain = {s.text for s in document.segments if isinstance(s, Text) and not s.role}
         said = Part.ASSISTANT if any(_role(s) for s in document.segments) else Part.TEXT
-        for piece in [*every, None]:
+        for piece in [*self.pieces(document, template, opened=False), None]:
             if isinstance(piece, Frame):
                 frames.append(piece)
                 continue
-            if frames:
-                parts += self._frame_parts(frames, fixed)
-                frames = []
+            for run in self.runs(frames):
+                parts += [Part.SPECIAL] if isinstance(run, int) else self._frame_parts(run)
+            frames = []
             if isinstance(piece, Text):
                 kind = Part.TEXT if piece.text in plain else said
                 if piece.role == "user":
                     kind = Part.USER
-                elif piece.text == style.assistant_suffix:
+                elif piece.text == closing:
                     kind = Part.FRAME
                 parts += [kind] * len(self.text(piece.text))
             elif isinstance(piece, Image):
                 parts += [Part.IMAGE] * self.tokens_per_image
-            elif piece is not None:
+            elif piece is not None and not (isinstance(piece, Begin) and self._bos is None):
                 parts.append(Part.SPECIAL)
         return np.array(parts, dtype=np.uint8)
 
-    def _frame_parts(self, frames: list[Frame], fixed: frozenset[str]) -> list[int]:
+    def _frame_parts(self, frames: list[Frame]) -> list[int]:
         """Frames are tokenised as one: each token is what most of its letters are."""
         text = "".join(frame.text for frame in frames)
         kinds: list[int] = []
         for frame in frames:
-            kinds += [Part.FRAME if frame.text in fixed else Part.USER] * len(frame.text)
+            kinds += [Part.FRAME if frame.fixed else Part.USER] * len(frame.text)
         parts: list[int] = []
         for start, end in self._places(text):
             inside = [kinds[at] for at in range(start, end) if not text[at].isspace()]
@@ -178,12 +175,6 @@ class MarkedEncoder(PromptEncoder):
             places.append((some[0], some[-1] + 1) if some else (len(text), len(text)))
             begin = end
         return places
-
-
-def _fixed(style: Style) -> frozenset[str]:
-    """The strings of a template."""
-    values = [getattr(style, each.name) for each in fields(style)]
-    return frozenset({" ", *(value for value in values if isinstance(value, str))})
 
 
 def _role(segment: Segment) -> str:

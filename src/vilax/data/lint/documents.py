@@ -158,6 +158,9 @@ class Examiner:
         except (UnicodeError, TypeError):
             # Half a surrogate pair, which has been named.
             return
+        except BadSample as error:
+            yield "error", "template", error.reason
+            return
         supervised = int((encoded.labels != IGNORE).sum())
         if not supervised:
             yield "warning", "no-loss", f"no supervised token under template {self.template}"

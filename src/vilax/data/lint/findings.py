@@ -29,6 +29,7 @@ KINDS: dict[str, str] = {
     "mojibake": "U+FFFD, or UTF-8 that was read as Latin-1",
     "special-token": "spells a special token; it is read as text",
     "placeholder": "spells an image placeholder where none belongs",
+    "template": "the LLM's chat template cannot write it",
     "no-loss": "no supervised token: it would be left out",
     "no-room": "pictures longer than a row: it would be left out",
     "duplicate-id": "an id that several documents share",

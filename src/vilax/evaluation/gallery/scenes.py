@@ -96,7 +96,7 @@ def answer_scenes(subject: Subject, opened: Opened) -> dict[str, str]:
             [prompt.tokens.tolist()],
             [features],
             scene.max_new_tokens,
-            [int(subject.tokenizer.eos_token_id)],
+            subject.prompts.stops(opened.gallery.template),
             subject.prompts.pad_id,
         )[0]
         found[name] = str(subject.tokenizer.decode(tokens, skip_special_tokens=True)).strip()

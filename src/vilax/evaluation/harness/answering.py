@@ -69,10 +69,10 @@ def read_template(name: str) -> Template:
         ConfigError: there is none, or it throws a user's text away.
     """
     template = cast(Template, name)
-    if find_style(template).drop_user:
+    if template != "tokenizer" and find_style(template).drop_user:
         raise ConfigError(
             f"template={name}: it leaves out what the user says, so nothing would be asked;"
-            " expected raw, qa or a vicuna template"
+            " expected raw, qa or a conversation template"
         )
     return template
 
@@ -111,12 +111,14 @@ class Answerer:
 
     Args:
         subject: the model.
+        template: of the prompts; its tokens that end a turn end an answer.
         batch: prompts computed together, at most.
         visible: show progress on stderr.
     """
 
-    def __init__(self, subject: Subject, batch: int, visible: bool) -> None:
-        self.subject, self.batch, self.visible = subject, batch, visible
+    def __init__(self, subject: Subject, template: Template, batch: int, visible: bool) -> None:
+        self.subject, self.template = subject, template
+        self.batch, self.visible = batch, visible
 
     def generate(self, asked: Sequence[Asking], how: Sequence[Greedy]) -> list[str]:
         """Greedy answer to each prompt, cut before the first of its stops.
@@ -213,7 +215,7 @@ class Answerer:
             [one.tokens for one in asked],
             self._features(asked),
             how.most,
-            [int(tokenizer.eos_token_id)],
+            self.subject.prompts.stops(self.template),
             self.subject.prompts.pad_id,
             shared=shared,
             finished=finished if how.stops else None,

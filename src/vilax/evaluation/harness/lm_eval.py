@@ -54,7 +54,7 @@ class VilaxLM(LM):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self.subject, self.template = subject, read_template(template)
-        self._answerer = Answerer(subject, batch, visible)
+        self._answerer = Answerer(subject, self.template, batch, visible)
         self._shortened = 0
         bos = subject.tokenizer.bos_token_id
         self._first = [] if bos is None else [int(bos)]

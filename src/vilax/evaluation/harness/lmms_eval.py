@@ -62,7 +62,7 @@ class VilaxLmms(lmms):  # type: ignore[misc]
         super().__init__()
         self.subject, self.template = subject, read_template(template)
         self.frames = FrameSampling(count=frames, rate=None, most=256)
-        self._answerer = Answerer(subject, batch, visible)
+        self._answerer = Answerer(subject, self.template, batch, visible)
 
     def generate_until(self, requests: Sequence[Any]) -> list[str]:
         """Greedy answer to each request.
