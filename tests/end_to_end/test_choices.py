@@ -45,6 +45,45 @@ def test_composes(group: str, name: str) -> None:
     assert run.order
 
 
+RELEASED = {
+    "vila1_5_3b": ("Sheared-LLaMA-2.7B", "siglip", "vicuna_v1", 1024, 1e-4),
+    "vila1_5_3b_s2": ("Sheared-LLaMA-2.7B", "siglip", "vicuna_v1", 1024, 1e-4),
+    "vila1_5_8b": ("Llama-3-8B", "siglip", "llama_3", 256, 1e-4),
+    "vila1_5_13b": ("vicuna-13b", "siglip", "vicuna_v1", 256, 1e-4),
+    "vila1_5_40b": ("Yi-34B", "InternViT-6B", "hermes-2", 128, 2e-5),
+}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_released_model_is_one_word(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = compose_run([f"recipe={name}"])
+    llm, encoder, template, batch, rate = RELEASED[name]
+    assert llm in run.llm.source and encoder in run.encoder.source
+    assert (run.scale, run.projector.kind) == ("paper", "mlp_downsample")
+    assert run.encoder.image_policy == "resize"
+    sft = run.stages["sft"]
+    assert run.template_of("sft") == template
+    assert (sft.batch, sft.rates.encoder, sft.rates.llm) == (batch, rate, rate)
+    assert [run.stages[s].freeze.encoder.mode for s in run.order] == ["frozen", "frozen", "trained"]
+    assert [run.stages[s].length for s in run.order] == [4096] * 3
+    # Other words still win.
+    other = compose_run([f"recipe={name}", "llm=llama2_7b", "stages.sft.batch=64"])
+    assert "Llama-2-7b" in other.llm.source and other.stages["sft"].batch == 64
+
+    small = [f"llm.source={save_llm(run.llm.source, tmp_path / 'llm')}"]
+    small += [f"encoder.source={save_encoder(run.encoder.source, tmp_path / 'encoder')}"]
+    small += ["encoder.scales=[28,56]"] if run.encoder.scales else []
+    run = compose_run([f"recipe={name}", *small])
+    plan = freeze_plan(run.stages["sft"])
+    model, tokenizer = build_model(run, run.stages["sft"].parts, 0, torch.device("cpu"))
+    apply_freeze(model, plan)
+    _loss(model, len(tokenizer)).backward()
+    for part in (model.encoder, model.projector, model.llm):
+        assert any(p.grad is not None and bool(p.grad.any()) for p in part.parameters())
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_composes(name: str) -> None:
     run = compose_run([], tasks=dict([compose_task(name)]))

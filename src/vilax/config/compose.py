@@ -30,6 +30,8 @@ from vilax.config.walk import expectation, field_of
 
 GLOBAL_GROUPS = ("recipe", "scale")
 """Groups whose files spread over the whole configuration, and may choose from other groups."""
+FIGURES = "recipe/figures"
+"""Where a recipe's file of the same name lies over the scale, with choices of its own."""
 PICKED = "_picked_"
 """Where a choice is composed alone."""
 BY_FOLDER = {
@@ -248,6 +250,11 @@ def compose_choices(chosen: Sequence[Override], config_dir: Path | None) -> dict
         ConfigError: Hydra cannot compose it, or the recipe has no such stage.
     """
     frame = [o.hydra for o in chosen if o.key in GLOBAL_GROUPS]
+    frame += [
+        f"+{FIGURES}={o.value}"
+        for o in chosen
+        if o.key == "recipe" and o.value in choices(FIGURES, config_dir)
+    ]
     rest = [o for o in chosen if o.key not in GLOBAL_GROUPS]
     composed, slots = compose_groups(frame, config_dir)
     if not rest:
