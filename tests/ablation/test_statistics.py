@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vilax.ablation.statistics import effect, effect_of_seeds, holm
+from tests.ablation.simulation import coverage, decided
+from vilax.ablation.statistics import effect, effect_of_seeds, holm, moments
 
 ROUNDS = 500
 LOWEST, HIGHEST = 0.925, 0.995
@@ -21,18 +22,13 @@ def simulate(
     """
     rng = np.random.default_rng(7)
     units = [[str(i // per) for i in range(items)]] * tasks
-    hits = alone = wrong = 0
-    for _ in range(ROUNDS):
-        seed = rng.normal(0, spread[0], (seeds, 1))
-        unit = np.repeat(rng.normal(0, spread[1], items // per), per)
-        tables = [seed + unit + rng.normal(0, spread[2], (seeds, items)) for _ in range(tasks)]
-        found = effect(tables, units)
-        low, high = found.interval()
-        hits += low <= 0 <= high
-        wrong += 2 * min(found.p_above(0), found.p_below(0)) < 0.05
-        low, high = effect(tables).interval()
-        alone += low <= 0 <= high
-    return hits / ROUNDS, alone / ROUNDS, wrong / ROUNDS
+    seed = rng.normal(0, spread[0], (ROUNDS, seeds, 1))
+    unit = np.repeat(rng.normal(0, spread[1], (ROUNDS, 1, items // per)), per, axis=-1)
+    tables = [seed + unit + rng.normal(0, spread[2], (ROUNDS, seeds, items)) for _ in range(tasks)]
+    found = moments(tables, units)
+    alone = moments(tables, [[f"{task} {i}" for i in range(items)] for task in range(tasks)])
+    up, down = decided(found, 0.0, 0.025)
+    return coverage(found), coverage(alone), up + down
 
 
 @pytest.mark.parametrize(

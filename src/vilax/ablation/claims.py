@@ -137,7 +137,7 @@ def judge(
             )
         else:
             lack = _lacking(wanted, endpoint, scores)
-            found = None if lack else _effect(wanted, endpoint, scores, subjects or {})
+            found = None if lack else score_effect(wanted, endpoint, scores, subjects or {})
         if found is not None:
             tests[name] = _Test(found, wanted, claim.paper_effect, alpha)
         elif lack:
@@ -162,7 +162,7 @@ def _lacking(wanted: Contrast, endpoint: Endpoint, scores: Scores) -> str:
     missing = [arm for arm in wanted.arms if not scores.get(arm)]
     if missing:
         return f"no scores of arm {', '.join(missing)}"
-    seeds = _shared_seeds(wanted, scores)
+    seeds = shared_seeds(wanted.arms, scores)
     if not seeds:
         return f"arms {' and '.join(wanted.arms)} have no seed in common"
     for task in endpoint.tasks:
@@ -170,7 +170,7 @@ def _lacking(wanted: Contrast, endpoint: Endpoint, scores: Scores) -> str:
             for seed in seeds:
                 if not scores[term.arm][seed].get(task, {}).get(term.k):
                     return f"arm {term.arm}, seed {seed}, has no scores of {task} at {term.k} shots"
-        if len(_shared_items(wanted, scores, task, seeds)) < 2:
+        if len(shared_items(wanted, scores, task, seeds)) < 2:
             return f"{task} has fewer than two items that were answered every time"
     return ""
 
@@ -204,11 +204,12 @@ def measured(wanted: Contrast, endpoint: Endpoint, measures: Measures) -> dict[i
     return found
 
 
-def _shared_seeds(wanted: Contrast, scores: Scores) -> list[int]:
-    return sorted(set.intersection(*(set(scores[arm]) for arm in wanted.arms)))
+def shared_seeds(arms: Sequence[str], scores: Scores) -> list[int]:
+    """Seeds at which all arms were evaluated, in order."""
+    return sorted(set.intersection(*(set(scores[arm]) for arm in arms)))
 
 
-def _shared_items(wanted: Contrast, scores: Scores, task: str, seeds: Sequence[int]) -> list[str]:
+def shared_items(wanted: Contrast, scores: Scores, task: str, seeds: Sequence[int]) -> list[str]:
     """Items that were answered in every term at every common seed."""
     answered = (
         set(scores[term.arm][seed][task][term.k]) for term in wanted.terms for seed in seeds
@@ -224,10 +225,10 @@ def differences(
     Returns:
         The tables, and for each the names of its items.
     """
-    seeds = _shared_seeds(wanted, scores)
+    seeds = shared_seeds(wanted.arms, scores)
     tables, names = [], []
     for task in endpoint.tasks:
-        items = _shared_items(wanted, scores, task, seeds)
+        items = shared_items(wanted, scores, task, seeds)
         table = np.zeros((len(seeds), len(items)))
         for term in wanted.terms:
             rows = [scores[term.arm][seed][task][term.k] for seed in seeds]
@@ -237,9 +238,10 @@ def differences(
     return tables, names
 
 
-def _effect(
+def score_effect(
     wanted: Contrast, endpoint: Endpoint, scores: Scores, subjects: Mapping[str, str]
 ) -> Effect:
+    """A contrast of scores with its error; items about one subject depend on each other."""
     tables, items = differences(wanted, endpoint, scores)
     units = [[subjects.get(item, f"item {item}") for item in some] for some in items]
     if any(len(set(some)) < 2 for some in units):

@@ -2,11 +2,11 @@
 
 What was measured says how an error would shrink. Of its parts, the seeds' own spread falls with
 more seeds, the items' own with more items, and what neither explains with both; the power of a t
-test follows from the noncentral t distribution (Cohen 1988, with Satterthwaite's degrees of
-freedom).
+test follows from the noncentral t distribution (Cohen 1988).
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import replace
 
 from scipy import stats
@@ -59,10 +59,14 @@ def seeds_to_decide(found: Effect, bound: float, alpha: float, fewest: int = 5) 
     None where no number up to 100 would: items set the limit, or there is no effect.
     """
     distance = abs(found.mean - bound)
-    for seeds in range(max(fewest, found.seeds + 1), MOST_SEEDS + 1):
-        if power(resized(found.parts, seeds), distance, alpha) >= WANTED:
-            return seeds
-    return None
+
+    def is_enough(seeds: int) -> bool:
+        return power(resized(found.parts, seeds), distance, alpha) >= WANTED
+
+    if not is_enough(MOST_SEEDS):
+        return None
+    wanted = range(max(fewest, found.seeds + 1), MOST_SEEDS + 1)
+    return wanted[bisect_left(wanted, True, key=is_enough)]
 
 
 def items_to_decide(found: Effect, bound: float, alpha: float, fewest: int = 5) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vilax.ablation.calibration import calibrate, null_pairs
 from vilax.ablation.claims import LEVEL, judge
 from vilax.ablation.collect import ArmFacts, Collected, TaskScores
 from vilax.ablation.contrast import contrast
@@ -58,6 +59,9 @@ def comparison(one: Collected) -> ComparisonReport:
             "tasks": _tasks(evaluations, one),
             "arms": {arm: _arm(facts, settings.endpoints) for arm, facts in one.arms.items()},
             "claims": _claims(one, scores, subjects),
+            "calibration": [
+                calibrate(*arms, scores, subjects).line for arms in null_pairs(settings)
+            ],
             "curves": _by_task({a: _points(list(s.values()), subjects) for a, s in scores.items()}),
             "base": _points(list(one.controls.values()), subjects),
             "controls": {

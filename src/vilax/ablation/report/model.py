@@ -165,6 +165,8 @@ class ComparisonReport(Part):
     tasks: dict[str, TaskReport]
     arms: dict[str, ArmReport]
     claims: dict[str, ClaimReport]
+    calibration: tuple[str, ...] = ()
+    """Per two arms equal but for the seed: how many intervals of their difference exclude 0."""
     curves: dict[str, dict[str, dict[str, Point]]]
     """Task to arm to shots to point."""
     base: dict[str, dict[str, Point]]

@@ -247,5 +247,6 @@ def limits(one: ComparisonReport, scale: str) -> list[str]:
         for task, facts in one.controls.items()
         if facts.failed
     ]
+    found += [f"{line}." for line in one.calibration]
     found += [f"Arm {arm} is incomplete: {f.failed}." for arm, f in one.arms.items() if f.failed]
     return found
