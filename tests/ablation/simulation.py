@@ -107,7 +107,7 @@ def draw(
 
     of_items = of_units(1.0) + rng.normal(0, 0.5, (rounds, 1, world.items))
     of_arms = {arm: of_units(0.5) + luck(0.8) for arm in wanted.arms}
-    total = np.zeros((rounds, world.seeds, world.items))
+    total: np.ndarray = np.zeros((rounds, world.seeds, world.items))
     for term in wanted.terms:
         level = (levels or {}).get((term.arm, term.k), world.level or 0.0)
         value = of_items + of_arms[term.arm] + of_units(0.25) + luck(0.6)

@@ -75,7 +75,8 @@ class Moments:
         all_seeds = np.full_like(total, float(self.seeds > 1))
         of_seeds = np.divide(self.over_seeds, total, out=all_seeds, where=total > 0)
         of_items = 1 - of_seeds
-        return 1 / (of_seeds / max(1, self.seeds - 1) + of_items / max(1, self.units - 1))
+        inverse: Value = of_seeds / max(1, self.seeds - 1) + of_items / max(1, self.units - 1)
+        return 1 / inverse
 
 
 def moments(tables: Sequence[Table], units: Sequence[Sequence[str]]) -> Moments:

@@ -187,13 +187,13 @@ def control_lines(one: ComparisonReport) -> list[str]:
 def definition(claim: ClaimReport) -> str:
     """A claim's test in words."""
     beyond = f" by more than {claim.margin:g}" if claim.margin else ""
-    (_, first, k), (_, second, _), *others = claim.terms
+    (weight, first, k), (_, second, _), *others = claim.terms
     at = f" at {k} shots" if claim.shots else ""
     if claim.kind == "equal":
         test = f"{first} = {second} within ±{claim.margin:g}{at}"
     elif claim.kind == "gain":
         low, high = claim.shots
-        change = "rises" if k == high else "falls"
+        change = "rises" if weight > 0 else "falls"
         test = f"{first} {change} from {low} to {high} shots{beyond}"
     elif not others:
         test = f"{first} > {second}{beyond}{at}"
