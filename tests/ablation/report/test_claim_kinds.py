@@ -26,7 +26,9 @@ def test_every_kind_of_claim_says_its_test_and_null_arms_their_count(
     claims: dict[str, Claim] = {
         "gap": GapClaim(**text, higher="b", lower="a", margin=2.0, paper_effect=53.4),
         "rise": GainClaim(**text, arm="c"),
-        "fall": GainClaim(**text, arm="b", direction="down", margin=1.0),
+        "fall": GainClaim(
+            **(text | {"endpoint": "zero_shot"}), arm="b", direction="down", margin=1.0
+        ),
         "four": InteractionClaim(**text, higher=("c", "b"), lower=("d", "a"), k=4),
         "loss": OrderClaim(**(text | {"endpoint": "loss"}), higher="b", lower="a"),
     }
@@ -46,7 +48,7 @@ def test_every_kind_of_claim_says_its_test_and_null_arms_their_count(
     assert said == {
         "gap": "average: b > a by more than 2 at 0 shots",
         "rise": "average: c rises from 0 to 4 shots",
-        "fall": "average: b falls from 0 to 4 shots by more than 1",
+        "fall": "zero shot: b falls from 0 to 4 shots by more than 1",
         "four": "average: c - b > d - a at 4 shots",
         "loss": "loss: b > a",
     }
