@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import PIL
@@ -21,7 +21,7 @@ from vilax.micro.assets import checksums, load_concepts, openmoji_version
 from vilax.micro.views import training_views, write_views
 from vilax.micro.writers import write_json, write_jsonl, write_pairs
 
-BUILDER = 1
+BUILDER = 2
 """Raised whenever the same world is written differently."""
 
 NAMES: tuple[str, ...] = (
@@ -30,12 +30,17 @@ NAMES: tuple[str, ...] = (
     "pairs",
     "pages",
     "page_pairs",
+    "topic_pages",
+    "quarter_galleries",
     "instructions",
     "text_instructions",
     "evaluation",
     "evaluation/dev",
 )
 """What ``micro:NAME`` may name."""
+
+GALLERY_SHARES = {"topic_pages": 0.0, "quarter_galleries": 0.25}
+"""Corpora of as many pages as ``pages``, with other shares of galleries among them."""
 
 MANIFEST = "manifest.json"
 
@@ -81,8 +86,9 @@ def build(world: MicroWorld, folder: Path) -> None:
     """Write every corpus of a world below ``folder``, which appears only when complete.
 
     Formats: ``text`` JSON lines; ``captions_align``, ``pairs`` and ``page_pairs`` WebDataset tars
-    (COYO layout); ``pages`` MMC4 JSON lines with images; ``instructions`` LLaVA JSON with images;
-    ``text_instructions`` JSON lines with ``inputs`` and ``targets`` (FLAN); ``evaluation`` as
+    (COYO layout); ``pages``, ``topic_pages`` and ``quarter_galleries`` MMC4 JSON lines with
+    images; ``instructions`` LLaVA JSON with images; ``text_instructions`` JSON lines with
+    ``inputs`` and ``targets`` (FLAN); ``evaluation`` as
     ``vilax.micro.evaluation_data`` says. ``manifest.json`` holds sizes and checksums. A folder
     that is complete already is left alone. Callers that may run at once use ``path``, which locks.
 
@@ -126,7 +132,7 @@ def _write(world: MicroWorld, folder: Path) -> None:
             lambda count: progress.advance(task, count),
         )
         written = progress.add_task(
-            "micro world: corpora", total=7 + 2 * len(evaluation_data.SPLITS)
+            "micro world: corpora", total=7 + len(GALLERY_SHARES) + 2 * len(evaluation_data.SPLITS)
         )
 
         def done(count: int = 1) -> None:
@@ -147,11 +153,12 @@ def _write(world: MicroWorld, folder: Path) -> None:
             counts[name] = write_pairs(folder / name, captioned, views)
             done()
         pages = list(pictured.pages(world, concepts))
-        counts["pages"] = write_jsonl(
-            folder / "pages" / "pages.jsonl", (page.mmc4(i) for i, page in enumerate(pages))
-        )
-        _link(views, folder / "pages", (file for page in pages for file, _ in page.items))
+        counts["pages"] = _write_pages(pages, views, folder / "pages")
         done()
+        for name, share in GALLERY_SHARES.items():
+            drawn = pictured.pages(world, concepts, share, name)
+            counts[name] = _write_pages(list(drawn), views, folder / name)
+            done()
         counts["page_pairs"] = write_pairs(
             folder / "page_pairs", (item for page in pages for item in page.items), views
         )
@@ -163,6 +170,13 @@ def _write(world: MicroWorld, folder: Path) -> None:
         done()
         items = evaluation_data.write_evaluation(world, concepts, folder / "evaluation", done)
     _seal(world, folder, counts | items)
+
+
+def _write_pages(pages: Sequence[pictured.Page], views: Path, folder: Path) -> int:
+    """Write pages in MMC4's layout, with their pictures; returns how many."""
+    count = write_jsonl(folder / "pages.jsonl", (page.mmc4(i) for i, page in enumerate(pages)))
+    _link(views, folder, (file for page in pages for file, _ in page.items))
+    return count
 
 
 def _link(views: Path, folder: Path, files: Iterable[str]) -> None:

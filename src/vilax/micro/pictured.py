@@ -108,15 +108,28 @@ def _about_kind(rng: random.Random, world: MicroWorld, kinds: Sequence[Sequence[
     return Page(opening, tuple(items))
 
 
-def pages(world: MicroWorld, concepts: Sequence[Concept]) -> Iterator[Page]:
-    """Interleaved pages: galleries in one relation and format, and pages about one kind."""
-    rng = random.Random(f"pages {world.seed}")
+def pages(
+    world: MicroWorld,
+    concepts: Sequence[Concept],
+    gallery_share: float | None = None,
+    name: str = "pages",
+) -> Iterator[Page]:
+    """Interleaved pages: galleries in one relation and format, and pages about one kind.
+
+    Args:
+        world: how many pages.
+        concepts: what they are about.
+        gallery_share: share of galleries; None: the world's.
+        name: name of the corpus; each is drawn apart.
+    """
+    share = world.gallery_share if gallery_share is None else gallery_share
+    rng = random.Random(f"{name} {world.seed}")
     by_kind: dict[str, list[Concept]] = {}
     for concept in concepts:
         by_kind.setdefault(concept.kind, []).append(concept)
     kinds = list(by_kind.values())
     for _ in range(world.pages):
-        if rng.random() < world.gallery_share:
+        if rng.random() < share:
             yield _gallery(rng, world, concepts)
         else:
             yield _about_kind(rng, world, kinds)

@@ -203,6 +203,8 @@ class AtScale(Node):
     """Endpoints in place of those of the same name."""
     controls: dict[str, str] | None = None
     """Controls in place of the comparison's; null: those."""
+    claims: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Name of a claim to keys of it that are different, such as the shots of its endpoint."""
 
 
 Claim = Annotated[
@@ -253,8 +255,13 @@ class Comparison(Node):
             name: arm.model_copy(update={"overrides": arm.overrides | arm.at.get(scale, {})})
             for name, arm in self.arms.items()
         }
+        claims = {
+            name: type(claim).model_validate(claim.model_dump() | here.claims.get(name, {}))
+            for name, claim in self.claims.items()
+        }
         return self.model_copy(
             update={
+                "claims": claims,
                 "base": self.base | here.base,
                 "endpoints": self.endpoints | here.endpoints,
                 "controls": self.controls if here.controls is None else here.controls,
