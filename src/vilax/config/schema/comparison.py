@@ -199,6 +199,8 @@ class AtScale(Node):
 
     base: dict[str, Any] = Field(default_factory=dict)
     """Overrides that all arms share, on top of the comparison's own."""
+    varies: tuple[str, ...] | None = None
+    """Keys in which arms may differ there; null: the comparison's."""
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
     """Endpoints in place of those of the same name."""
     controls: dict[str, str] | None = None
@@ -256,12 +258,15 @@ class Comparison(Node):
             for name, arm in self.arms.items()
         }
         claims = {
-            name: type(claim).model_validate(claim.model_dump() | here.claims.get(name, {}))
+            name: type(claim).model_validate(
+                claim.model_dump(exclude_unset=True) | here.claims.get(name, {})
+            )
             for name, claim in self.claims.items()
         }
         return self.model_copy(
             update={
                 "claims": claims,
+                "varies": self.varies if here.varies is None else here.varies,
                 "base": self.base | here.base,
                 "endpoints": self.endpoints | here.endpoints,
                 "controls": self.controls if here.controls is None else here.controls,
