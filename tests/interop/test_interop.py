@@ -174,8 +174,8 @@ def test_the_tower_of_an_export_is_the_models_own(tmp_path: Path) -> None:
     assert "## Recipe" in card and "imported" in card
 
 
-def test_vila_of_three_folders(tmp_path: Path) -> None:
-    folder = tmp_path / "vila"
+def save_vila(folder: Path) -> dict[str, torch.Tensor]:
+    """VILA-1.5's layout, written part by part; the projector's tensors."""
     save_llm(LLMS["llama"], folder / "llm")
     save_encoder(SIGLIP, folder / "vision_tower")
     torch.manual_seed(3)
@@ -188,6 +188,12 @@ def test_vila_of_three_folders(tmp_path: Path) -> None:
     (folder / "mm_projector" / "config.json").write_text(json.dumps(kind))
     config = {"model_type": "llava_llama", "mm_vision_select_feature": "cls_patch"}
     (folder / "config.json").write_text(json.dumps(config | {"image_aspect_ratio": "resize"}))
+    return tensors
+
+
+def test_vila_there_and_back(tmp_path: Path) -> None:
+    folder = tmp_path / "vila"
+    tensors = save_vila(folder)
     assert main(["import", str(folder), "--to", str(tmp_path / "ours")]) == 0
     ours = open_model(tmp_path / "ours")
     assert ours.tokens_per_image == 1
@@ -211,6 +217,51 @@ def test_vila_of_three_folders(tmp_path: Path) -> None:
         functional.gelu(inner), tensors["layers.4.weight"], tensors["layers.4.bias"]
     )
     assert torch.allclose(ours.projector(features), wanted, atol=1e-4)
+    out = tmp_path / "out"
+    words = ["export", str(tmp_path / "ours"), "--format", "vila", "--to", str(out)]
+    assert main(words) == 0
+    written = load_file(out / "mm_projector" / "model.safetensors")
+    assert written.keys() == tensors.keys()
+    assert all(torch.equal(written[n], tensors[n]) for n in tensors)
+    for part in ("llm", "vision_tower"):
+        mine, theirs = (load_file(f / part / "model.safetensors") for f in (out, folder))
+        assert mine.keys() == theirs.keys()
+        assert all(torch.equal(mine[n], theirs[n].float()) for n in theirs)
+    config = json.loads((out / "config.json").read_text())
+    assert (config["model_type"], config["image_aspect_ratio"]) == ("llava_llama", "resize")
+    assert main(["import", str(out), "--to", str(tmp_path / "back")]) == 0
+    assert same(tmp_path / "ours", tmp_path / "back")
+    assert "library_name: vilax" in (out / "README.md").read_text()
+
+
+def test_a_llava_in_vilas_layout(tmp_path: Path) -> None:
+    save_original(tmp_path / "llava", LLMS["llama"], "linear")
+    assert main(["import", str(tmp_path / "llava"), "--to", str(tmp_path / "ours")]) == 0
+    out = tmp_path / "out"
+    words = ["export", str(tmp_path / "ours"), "--format", "vila", "--to", str(out)]
+    assert main(words) == 0
+    assert main(["import", str(out), "--to", str(tmp_path / "back")]) == 0
+    assert same(tmp_path / "ours", tmp_path / "back")
+    assert _result(tmp_path / "back")[0].encoder.image_policy == "pad"
+
+
+def test_weights_that_change_on_the_way_are_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vilax.interop import vila
+
+    save_vila(tmp_path / "vila")
+    assert main(["import", str(tmp_path / "vila"), "--to", str(tmp_path / "ours")]) == 0
+    write = vila.save_file
+
+    def nudged(tensors: dict[str, torch.Tensor], *more: Any) -> None:
+        write({n: t + 1e-7 for n, t in tensors.items()}, *more)
+
+    monkeypatch.setattr(vila, "save_file", nudged)
+    words = ["export", str(tmp_path / "ours"), "--format", "vila", "--to", str(tmp_path / "out")]
+    assert main(words) == 2
+    assert "weights are not the model's" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_projector_alone(tmp_path: Path) -> None:

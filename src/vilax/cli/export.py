@@ -8,11 +8,14 @@ EXAMPLES = """\
 formats:
   hf-llava  LlavaForConditionalGeneration of transformers, with processor and chat template
   llava     LLaVA-1.5's own layout, the vision tower in vision_tower/
+  vila      VILA-1.5's own layout: llm/, vision_tower/ and mm_projector/
+  peft      the stage's LoRA or DoRA as peft's adapter, the projector in LLaVA's names
   vilax     a folder that evaluates and trains anywhere: start=DIR, vilax evaluate DIR
 
 RUN is a result's folder or the first digits of its identity (vilax store list). Adapters are
-merged. Before it is reported the export is loaded anew, hf-llava by transformers in a fresh
-process: logits on text and on a picture must agree within 1e-4, greedy answers be the same.
+merged, but for peft. Before it is reported the export is loaded anew in a fresh process, hf-llava
+by transformers and peft by peft alone: logits on text and on a picture must agree within 1e-4,
+greedy answers be the same.
 
 example:
   vilax export 3f2a91 --format hf-llava --to exported/
@@ -32,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", metavar="RUN", help="a stage's result")
-    parser.add_argument("--format", required=True, metavar="NAME", help="hf-llava, llava or vilax")
+    parser.add_argument("--format", required=True, metavar="NAME", help="a name of the list below")
     parser.add_argument("--to", required=True, metavar="DIR", help="a new folder")
     words = parser.parse_args(list(argv))
 

@@ -11,13 +11,17 @@ from vilax.config.schema.base import PARTS
 from vilax.interop.model import Exported
 from vilax.interop.proof import Proof
 
+LIBRARIES = {"hf-llava": "transformers", "peft": "peft"}
+"""Library that loads a format; of the others vilax, or their own code."""
+
 
 def write_card(exported: Exported, folder: Path, layout: str, proof: Proof) -> None:
     """Write ``README.md``: parts, recipe, lineage, data fingerprint, results."""
     run, entry = exported.run, exported.entry
     lines = [
         "---",
-        "library_name: transformers" if layout == "hf-llava" else "library_name: vilax",
+        f"library_name: {LIBRARIES.get(layout, 'vilax')}",
+        *_base(folder),
         "pipeline_tag: image-text-to-text",
         "---",
         f"# {run.name}, after stage {exported.stage}",
@@ -54,6 +58,15 @@ def write_card(exported: Exported, folder: Path, layout: str, proof: Proof) -> N
         "",
     ]
     write_text(folder / "README.md", "\n".join(lines))
+
+
+def _base(folder: Path) -> list[str]:
+    """Where an adapter lies, the weights that it belongs to."""
+    file = folder / "adapter_config.json"
+    if not file.is_file():
+        return []
+    name = json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"]
+    return [f"base_model: {name}"]
 
 
 def _short(node: object) -> str:

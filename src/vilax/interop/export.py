@@ -16,12 +16,16 @@ from vilax.interop.hf_llava import write_hf_llava
 from vilax.interop.llava import write_llava
 from vilax.interop.model import Exported, Inexpressible
 from vilax.interop.native import write_native
+from vilax.interop.peft_adapter import write_peft
 from vilax.interop.proof import Proof, prove
+from vilax.interop.vila import write_vila
 from vilax.training.load import load_result
 
 FORMATS: dict[str, Callable[[Exported, Path], None]] = {
     "hf-llava": write_hf_llava,
     "llava": write_llava,
+    "peft": write_peft,
+    "vila": write_vila,
     "vilax": write_native,
 }
 """Writers by format."""

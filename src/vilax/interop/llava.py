@@ -29,24 +29,49 @@ def write_llava(exported: Exported, folder: Path) -> None:
         Inexpressible: the layout has no such projector or encoder.
     """
     tower = exported.tower()
-    prefix = exported.prefix()
-    if prefix > 1:
-        raise Inexpressible(f"the tower has {prefix} tokens before its patches, it drops one")
-    assert exported.model.projector is not None
-    net: Any = exported.model.llm.net
-    tensors: dict[str, Tensor] = tensors_of(net)
-    for name, tensor in exported.model.projector.state_dict().items():
-        own = name.removeprefix("layers.").removeprefix("linear.")
-        tensors[f"model.mm_projector.{own}"] = tensor.contiguous()
+    tensors: dict[str, Tensor] = tensors_of(exported.model.llm.net)
+    tensors |= projector_tensors(exported)
     for name, tensor in tower.net.state_dict().items():
         key = f"model.vision_tower.vision_tower.vision_model.{name}"
         tensors[key] = tensor.contiguous()
+    config = llava_config(exported, "vision_tower")
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    write_json(folder / "config.json", config)
+    exported.tokenizer.save_pretrained(folder)
+    tower.net.save_pretrained(folder / "vision_tower")  # type: ignore[operator]
+    exported.processor().save_pretrained(folder / "vision_tower")
+
+
+def projector_tensors(exported: Exported) -> dict[str, Tensor]:
+    """The projector's tensors by LLaVA's names, as in ``mm_projector.bin``."""
+    assert exported.model.projector is not None
+    found = {}
+    for name, tensor in exported.model.projector.state_dict().items():
+        own = name.removeprefix("layers.").removeprefix("linear.")
+        found[f"model.mm_projector.{own}"] = tensor.contiguous()
+    return found
+
+
+def llava_config(exported: Exported, tower_name: str) -> dict[str, Any]:
+    """LLaVA's ``config.json``: the LLM's with how pictures come in.
+
+    Args:
+        exported: the model.
+        tower_name: where the vision tower is.
+
+    Raises:
+        Inexpressible: LLaVA has no such projector or encoder.
+    """
+    tower, prefix = exported.tower(), exported.prefix()
+    if prefix > 1:
+        raise Inexpressible(f"the tower has {prefix} tokens before its patches, it drops one")
+    net: Any = exported.model.llm.net
     kind = str(net.config.model_type)
-    config = net.config.to_dict() | {
+    config: dict[str, Any] = net.config.to_dict() | {
         "model_type": KINDS.get(kind, f"llava_{kind}"),
         "architectures": [f"Llava{type(net).__name__}"],
-        "mm_vision_tower": "vision_tower",
-        "mm_projector_type": _kind(exported.run.projector),
+        "mm_vision_tower": tower_name,
+        "mm_projector_type": projector_kind(exported.run.projector),
         "mm_hidden_size": tower.width,
         "mm_vision_select_layer": tower.layer,
         "mm_vision_select_feature": "patch" if prefix and not tower.class_token else "cls_patch",
@@ -55,18 +80,21 @@ def write_llava(exported: Exported, folder: Path) -> None:
         "image_aspect_ratio": ASPECT[exported.run.encoder.image_policy],
         "use_mm_proj": True,
     }
-    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    write_json(folder / "config.json", config)
-    exported.tokenizer.save_pretrained(folder)
-    tower.net.save_pretrained(folder / "vision_tower")  # type: ignore[operator]
-    exported.processor().save_pretrained(folder / "vision_tower")
+    return config
 
 
-def _kind(projector: Projector) -> str:
+def projector_kind(projector: Projector, joins: bool = False) -> str:
+    """LLaVA's name of a projector; ``joins``: VILA's that joins neighbours is known too.
+
+    Raises:
+        Inexpressible: it has none.
+    """
     if isinstance(projector, LinearProjector | IdentityProjector):
         return projector.kind
     if isinstance(projector, MlpProjector):
         return f"mlp{projector.depth}x_gelu"
     if isinstance(projector, MlpDownsampleProjector) and projector.factor == 2:
-        raise Inexpressible("mlp_downsample is VILA's alone, whose layout is not written")
+        if joins:
+            return "mlp_downsample"
+        raise Inexpressible("mlp_downsample is VILA's alone, which --format vila has")
     raise Inexpressible(f"it knows no projector {projector.kind}")

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import PIL.Image
@@ -14,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vilax.config.errors import ConfigError
-from vilax.interop import reload
+from vilax.interop import reload, reload_own, reload_peft
+from vilax.interop.answers import answer, weights_hash
 from vilax.interop.model import Exported
-from vilax.models.decoding import generate
 from vilax.models.vlm import IMAGE_TOKEN, VisionLanguageModel
 from vilax.training.build import build_transform
 
@@ -25,7 +26,6 @@ TOLERANCE = 1e-4
 STEPS = 3
 """Largest difference of the processor's pixels, in steps of 1/255: kernels of resizing round
 differently."""
-NEW_TOKENS = reload.NEW_TOKENS
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Proof:
 def prove(exported: Exported, folder: Path, layout: str) -> Proof:
     """Compare logits on text and on a picture, and greedy answers to both.
 
-    The layout of transformers is loaded by transformers alone, in a process of its own; the others
-    by vilax's readers.
+    Each time in a process of its own: the layout of transformers is loaded by transformers alone,
+    an adapter by peft, the others by vilax's readers, and their weights are equal bit by bit.
 
     Raises:
         ConfigError: they differ.
@@ -59,20 +59,32 @@ def prove(exported: Exported, folder: Path, layout: str) -> Proof:
         transform = build_transform(exported.run.encoder, _encoder(exported.model))
         pixels = transform(picture.read_bytes())[None]
         cases = _cases(exported, pixels)
+        difference = 0.0
         save_file(cases, place / "cases.safetensors")
         ours = answer(exported.model, cases)
         if layout == "hf-llava":
-            theirs = _fresh(folder, place, picture)
+            theirs = _fresh(reload, folder, place, str(picture))
             scale = 255 * torch.tensor(transform.std).view(1, 3, 1, 1)
             difference = float(((theirs["pixels"] - pixels).abs() * scale).max())
+        elif layout == "peft":
+            cases |= _embedded(exported.model, cases)
+            save_file(cases, place / "cases.safetensors")
+            theirs = _fresh(reload_peft, folder, place)
         else:
-            theirs, difference = answer(_reloaded(folder, layout, exported), cases), 0.0
+            theirs = _fresh(reload_own, folder, place, layout)
+            if not torch.equal(theirs["weights"], weights_hash(exported.model)):
+                raise ConfigError("the exported weights are not the model's: nothing is written")
     if difference > STEPS:
         raise ConfigError(
             f"the exported processor's pixels differ by {difference:.1f} of 255: nothing is written"
         )
     worst, count = 0.0, 0
+    if layout == "peft" and "features" in theirs:
+        worst = _features_apart(exported.model, cases["image.pixels"], theirs["features"])
     for name in ("text", "image"):
+        if layout == "peft" and f"{name}.logits" not in theirs:
+            # The encoder alone is adapted: the LLM is the published one.
+            continue
         mine = ours[f"{name}.logits"]
         yours = theirs[f"{name}.logits"][..., : mine.shape[-1]]
         worst = max(worst, float((mine - yours).abs().max()))
@@ -118,49 +130,44 @@ def _cases(exported: Exported, pixels: Tensor) -> dict[str, Tensor]:
     }
 
 
-def answer(model: VisionLanguageModel, cases: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Logits and a greedy answer of each case."""
-    found = {}
-    model.eval()
-    for name in ("text", "image"):
-        tokens = cases[f"{name}.tokens"]
-        pixels = cases.get(f"{name}.pixels")
-        with torch.no_grad():
-            features = None if pixels is None else model.features(pixels)
-            positions = torch.arange(tokens.shape[1])[None]
-            hidden = model.llm(model.embed(tokens, features), positions)
-            found[f"{name}.logits"] = model.llm.logits(hidden)
-        new = generate(model, tokens.tolist(), [features], NEW_TOKENS, (), 0)
-        found[f"{name}.answer"] = torch.tensor(new)
-    return found
+def _embedded(model: VisionLanguageModel, cases: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What the LLM is given of each case."""
+    with torch.no_grad():
+        features = model.features(cases["image.pixels"])
+        return {
+            "image.embeddings": model.embed(cases["image.tokens"], features),
+        }
 
 
-def _fresh(folder: Path, place: Path, picture: Path) -> dict[str, Tensor]:
+def _features_apart(model: VisionLanguageModel, pixels: Tensor, theirs: Tensor) -> float:
+    """Largest difference of the encoder's features.
+
+    Raises:
+        ConfigError: it is more than the tolerance.
+    """
+    with torch.no_grad():
+        ours = model.features(pixels)
+    worst = float((ours - theirs[:, theirs.shape[1] - ours.shape[1] :]).abs().max())
+    if not worst <= TOLERANCE:
+        raise ConfigError(
+            f"the exported encoder's features differ by {worst:.2g}, more than {TOLERANCE}:"
+            " nothing is written"
+        )
+    return worst
+
+
+def _fresh(script: ModuleType, folder: Path, place: Path, *more: str) -> dict[str, Tensor]:
     out = place / "answers.safetensors"
     cases = place / "cases.safetensors"
-    words = [sys.executable, "-I", str(reload.__file__), *map(str, (folder, cases, out, picture))]
+    # What knows nothing of vilax runs as a file, away from all that is importable here.
+    is_own = script is reload_own
+    called = ["-P", "-m", script.__name__] if is_own else ["-I", str(script.__file__)]
+    words = [sys.executable, *called, *map(str, (folder, cases, out)), *more]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
     done = subprocess.run(  # noqa: S603
         words, capture_output=True, text=True, check=False, env=environment
     )
     if done.returncode:
         last = "\n".join(done.stderr.strip().splitlines()[-3:])
-        raise ConfigError(f"transformers cannot reload the export: {last}")
+        raise ConfigError(f"a fresh process cannot reload the export: {last}")
     return load_file(out)
-
-
-def _reloaded(folder: Path, layout: str, exported: Exported) -> VisionLanguageModel:
-    from vilax.artifacts.store import read_entry
-    from vilax.config.start import config_in
-    from vilax.config.validate import validate
-    from vilax.interop.folder import import_model
-    from vilax.interop.layouts import read_source
-    from vilax.training.load import load_result
-
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".reload.") as temporary:
-        native = folder
-        if layout != "vilax":
-            native = Path(temporary) / "model"
-            import_model(read_source(folder)[1], str(folder), native)
-        run = validate(type(exported.run), config_in(native))
-        return load_result(run, read_entry(native), run.order[-1])[0].float()
