@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import Any
 
 from vilax.ablation.claims import control_failure
 from vilax.ablation.comparison import Resolved
@@ -75,6 +76,9 @@ class Collected:
         failed_controls: task to the reason why it may not carry a claim.
         unequal: stages in which the arms did not see as much as each other.
         results: every stored result in it, by (arm, seed, stage); evaluations under ``evaluation``.
+        measures: (arm, seed) to what ``measures.json`` of the arm's evaluated stage holds.
+        base_measures: seed to the same, of the base LLM.
+        command: what repeats it; empty: ``vilax compare`` with its name.
     """
 
     resolved: Resolved
@@ -83,6 +87,9 @@ class Collected:
     failed_controls: Mapping[str, str]
     unequal: tuple[str, ...]
     results: Mapping[tuple[str, int, str], Entry]
+    measures: Mapping[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
+    base_measures: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    command: str = ""
 
 
 def collect(

@@ -57,6 +57,9 @@ class Resolved:
         scale: name of the scale.
         seeds: seeds, in the order given.
         runs: every arm at every seed, arms in the order of their names.
+        given: the name or folder by which it was asked for.
+        extra: overrides that all arms were given on top of the files.
+        config_dir: the user's configuration folder.
     """
 
     name: str
@@ -64,6 +67,9 @@ class Resolved:
     scale: str
     seeds: tuple[int, ...]
     runs: tuple[ArmRun, ...]
+    given: str = ""
+    extra: tuple[str, ...] = ()
+    config_dir: Path | None = None
 
     @property
     def arms(self) -> dict[str, Run]:
@@ -143,7 +149,9 @@ def resolve(
             seeded = run.model_copy(update={"seed": own_seed, "name": f"{short}-{arm}"})
             words = (*overrides, f"seed={own_seed}")
             runs.append(ArmRun(short, arm, seed, words, seeded, stage))
-    resolved = Resolved(short, comparison, scale, wanted, tuple(runs))
+    resolved = Resolved(
+        short, comparison, scale, wanted, tuple(runs), name, tuple(extra), config_dir
+    )
     _check_names(resolved)
     return resolved
 

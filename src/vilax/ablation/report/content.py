@@ -87,9 +87,14 @@ def read_subjects(entry: Entry) -> dict[str, str]:
 
 
 def _command(one: Collected) -> str:
-    seeds = ",".join(str(seed) for seed in one.resolved.seeds)
-    words = ["vilax", "compare", one.resolved.name, "--scale", one.resolved.scale]
-    return shlex.join([*words, "--seeds", seeds])
+    if one.command:
+        return one.command
+    resolved = one.resolved
+    seeds = ",".join(str(seed) for seed in resolved.seeds)
+    words = ["vilax", "compare", resolved.given or resolved.name, *resolved.extra]
+    if resolved.config_dir is not None:
+        words += ["--config-dir", str(resolved.config_dir)]
+    return shlex.join([*words, "--scale", resolved.scale, "--seeds", seeds])
 
 
 def _claims(
@@ -98,7 +103,9 @@ def _claims(
     subjects: Mapping[str, str],
 ) -> dict[str, Any]:
     settings = one.resolved.comparison
-    verdicts = judge(settings.claims, settings.endpoints, scores, one.failed_controls, subjects)
+    verdicts = judge(
+        settings.claims, settings.endpoints, scores, one.failed_controls, subjects, one.measures
+    )
     contrasts = {name: contrast(claim) for name, claim in settings.claims.items()}
     return {
         name: {
