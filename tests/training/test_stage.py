@@ -10,6 +10,9 @@ from lightning.pytorch.callbacks import Callback
 from safetensors.torch import load_file
 
 from vilax.config.compose import compose_run
+from vilax.config.errors import ConfigError
+from vilax.interop.export import export
+from vilax.models.visual_expert import TWIN
 from vilax.training.module import TrainingStopped
 from vilax.training.recipe import DATA_SOURCES, run_recipe, stage_identity
 from vilax.training.stage import FrozenChanged, run_stage
@@ -221,3 +224,23 @@ def test_every_module_that_shapes_rows_is_watched() -> None:
     used = {name.split(".")[2] for name in done.stdout.split()}
     # How rows are noted down, found or kept shapes none of them.
     assert used - {"quarantine", "state", "storage"} == set(DATA_SOURCES)
+
+
+def test_visual_experts_go_through_the_stages(outputs, tmp_path) -> None:
+    """The LLM of text is bit-identical at the end; experts travel with the results and exports."""
+    policies = [f"stages.{stage}.freeze=visual_expert" for stage in ("pretrain", "sft")]
+    run = compose_run([*TINY, *policies])
+    text, align, pretrain, sft = (weights(entry) for entry in run_recipe(run))
+    own = {name: tensor for name, tensor in sft.items() if name.startswith("llm/")}
+    twins = {name for name in own if TWIN in name}
+    assert twins and not any(TWIN in name for name in align)
+    for name, tensor in text.items():
+        assert torch.equal(own[name], tensor)
+    assert any(not torch.equal(own[name], own[name.replace(f".{TWIN}", "")]) for name in twins)
+    assert any(not torch.equal(own[name], pretrain[name]) for name in twins)
+
+    entry = run_recipe(run)[-1]
+    done = export(run, "sft", entry, "vilax", tmp_path / "out")
+    assert (done.folder / "llm.safetensors").is_file()
+    with pytest.raises(ConfigError, match=r"weights of its own for visual tokens.*vilax can"):
+        export(run, "sft", entry, "hf-llava", tmp_path / "other")

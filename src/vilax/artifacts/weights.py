@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -19,6 +19,19 @@ def save_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
     """
     with replacing(path) as temporary:
         save_file(dict(tensors), temporary)
+
+
+def tensor_names(path: Path) -> list[str]:
+    """Names of the tensors in a safetensors file; their data are not read.
+
+    Raises:
+        ValueError: the file is no whole safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return list(file.keys())
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no whole safetensors file: {error}") from error
 
 
 def load_weights(path: Path, expected: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:

@@ -133,6 +133,13 @@ def _stage(run: Run, name: str, stage: Stage) -> Iterator[str]:
                 f" {where}.parts={list(stage.parts)} has no {part}"
             )
         policy = getattr(stage.freeze, part)
+        if policy.mode == "expert" and part != "llm":
+            yield f"{where}.freeze.{part}.mode=expert: expected it of the llm alone"
+        if policy.mode == "expert" and "encoder" not in stage.parts:
+            yield (
+                f"{where}.freeze.llm.mode=expert with {where}.parts={list(stage.parts)}: without"
+                " pictures there is nothing for an expert to learn"
+            )
         if policy.only and policy.mode != "trained":
             yield f"{where}.freeze.{part}.only with mode={policy.mode}: expected mode=trained"
     if stage.batch % stage.blend.streams:

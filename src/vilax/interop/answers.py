@@ -20,7 +20,7 @@ def answer(model: VisionLanguageModel, cases: dict[str, Tensor]) -> dict[str, Te
         with torch.no_grad():
             features = None if pixels is None else model.features(pixels)
             positions = torch.arange(tokens.shape[1])[None]
-            hidden = model.llm(model.embed(tokens, features), positions)
+            hidden = model.llm(model.embed(tokens, features), positions, model.seen(tokens))
             found[f"{name}.logits"] = model.llm.logits(hidden)
         new = generate(model, tokens.tolist(), [features], NEW_TOKENS, (), 0)
         found[f"{name}.answer"] = torch.tensor(new)

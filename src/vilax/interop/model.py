@@ -47,6 +47,8 @@ class Exported:
         Raises:
             Inexpressible: it is not.
         """
+        if self.model.llm.has_experts:
+            raise Inexpressible("its LLM has weights of its own for visual tokens")
         encoder = self.model.encoder
         if not isinstance(encoder, TransformersEncoder) or isinstance(encoder.net, InternVit):
             kind = self.run.encoder.kind

@@ -11,6 +11,7 @@ from vilax.interop.folder import fill_entry
 from vilax.interop.model import Exported, Inexpressible, tensors_of
 from vilax.models.encoder import TransformersEncoder
 from vilax.models.internvit import InternVit
+from vilax.models.visual_expert import TWIN
 
 
 def write_native(exported: Exported, folder: Path) -> None:
@@ -20,7 +21,12 @@ def write_native(exported: Exported, folder: Path) -> None:
         Inexpressible: the encoder is made of several whose sources lie elsewhere.
     """
     run, encoder = exported.run, exported.model.encoder
-    exported.model.llm.net.save_pretrained(folder / "llm")  # type: ignore[operator]
+    llm = exported.model.llm
+    plain = {name: t for name, t in llm.net.state_dict().items() if f".{TWIN}." not in name}
+    llm.net.save_pretrained(folder / "llm", state_dict=plain)  # type: ignore[operator]
+    if llm.has_experts:
+        # What transformers' layout has no place for lies beside it, as in a stage's result.
+        save_file(tensors_of(llm), folder / "llm.safetensors")
     exported.tokenizer.save_pretrained(folder / "llm")
     assert exported.model.projector is not None
     save_file(tensors_of(exported.model.projector), folder / "projector.safetensors")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers.cache_utils import Cache
 
@@ -220,25 +220,27 @@ def _read(
     longest = int(lengths.max())
     pads = longest - lengths
     own = [None if some is None else some[pictures:] for some in features]
-    embeddings = _embed(model, [prompt[shared:] for prompt in prompts], own, pad_id)
+    embeddings, visual = _embed(model, [prompt[shared:] for prompt in prompts], own, pad_id)
     if shared:
         some = features[0]
-        start = _embed(
+        start, start_visual = _embed(
             model, [prompts[0][:shared]], [None if some is None else some[:pictures]], pad_id
         )
         positions = torch.arange(shared, device=model.device)[None]
-        _forward(model, start, positions, torch.ones_like(positions), cache)
+        _forward(model, start, positions, torch.ones_like(positions), cache, start_visual)
         spread(cache, pads)
         for row, pad in enumerate(pads.tolist()):
             again = min(pad, shared)
             embeddings[row, pad - again : pad] = start[0, shared - again :]
+            visual[row, pad - again : pad] = start_visual[0, shared - again :]
     positions = (torch.arange(longest)[None] - pads[:, None]).to(model.device)
     mask = (positions >= 0).long()
     positions = positions.clamp(min=0)[:, shared:]
     last: list[Tensor] = []
     for rows in _pieces(model, cache, len(prompts), longest - shared):
         write_to(cache, rows, len(prompts))
-        last.append(_forward(model, embeddings[rows], positions[rows], mask[rows], cache)[:, -1])
+        read = _forward(model, embeddings[rows], positions[rows], mask[rows], cache, visual[rows])
+        last.append(read[:, -1])
     return _Read(torch.cat(last), cache, mask, lengths.to(model.device))
 
 
@@ -269,11 +271,14 @@ def _embed(
     rows: Sequence[Sequence[int]],
     features: Sequence[Tensor | None],
     pad_id: int,
-) -> Float[Tensor, "rows length width"]:
+) -> tuple[Float[Tensor, "rows length width"], Bool[Tensor, "rows length"]]:
+    """Embeddings of rows padded on the left, and which of their positions are visual."""
     longest = max(len(row) for row in rows)
     tokens = torch.tensor([[pad_id] * (longest - len(row)) + list(row) for row in rows])
     pictures = [some for some in features if some is not None and len(some)]
-    return model.embed(tokens.to(model.device), torch.cat(pictures) if pictures else None)
+    tokens = tokens.to(model.device)
+    embeddings = model.embed(tokens, torch.cat(pictures) if pictures else None)
+    return embeddings, tokens == IMAGE_TOKEN
 
 
 def _forward(
@@ -282,7 +287,10 @@ def _forward(
     positions: Int[Tensor, "rows length"],
     mask: Int[Tensor, "rows past_and_length"],
     cache: Cache,
+    visual: Bool[Tensor, "rows length"] | None = None,
 ) -> Float[Tensor, "rows length width"]:
+    """Final hidden states; tokens are text where ``visual`` does not say otherwise."""
+    model.llm.route.set(visual if model.llm.has_experts else None)
     out = model.llm.decoder(
         inputs_embeds=embeddings,
         position_ids=positions,

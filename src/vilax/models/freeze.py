@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
+from vilax.models.llm import LanguageModel
+from vilax.models.visual_expert import twins
 from vilax.models.vlm import VisionLanguageModel
 
 PARTS = ("encoder", "projector", "llm")
@@ -32,7 +34,7 @@ class Adapter:
 
 @dataclass(frozen=True)
 class PartPlan:
-    """What happens to one part: ``frozen``, ``trained``, or ``adapted`` by an adapter.
+    """What happens to one part: ``frozen``, ``trained``, ``adapted`` by an adapter, or ``expert``.
 
     Attributes:
         mode: what happens.
@@ -41,7 +43,7 @@ class PartPlan:
         only: which weights are trained, as ``select`` reads them; empty: all.
     """
 
-    mode: Literal["frozen", "trained", "adapted"]
+    mode: Literal["frozen", "trained", "adapted", "expert"]
     rate: float
     adapter: Adapter | None = None
     only: tuple[str, ...] = ()
@@ -54,11 +56,11 @@ def parts_of(model: VisionLanguageModel) -> dict[str, nn.Module]:
 
 
 def apply_freeze(model: VisionLanguageModel, plan: Mapping[str, PartPlan]) -> None:
-    """Set ``requires_grad`` part by part, add adapters, and put frozen parts in eval mode.
+    """Set ``requires_grad`` part by part, add adapters and experts, put frozen parts in eval mode.
 
     Raises:
         ValueError: an adapter's targets match no module of its part, a pattern no weight of its
-            part, or nothing is trained.
+            part, an adapter is asked for beside visual experts, or nothing is trained.
     """
     for name, module in parts_of(model).items():
         part = plan[name]
@@ -72,6 +74,12 @@ def apply_freeze(model: VisionLanguageModel, plan: Mapping[str, PartPlan]) -> No
                 tensor.requires_grad_(parameter in wanted)
         if part.mode == "adapted":
             _add_adapter(name, module, part.adapter)
+        if part.mode == "expert":
+            if not isinstance(module, LanguageModel):
+                raise ValueError(f"freeze.{name}.mode=expert: expected it of the llm alone")
+            module.add_experts()
+            for twin in twins(module):
+                twin.requires_grad_(True)
         module.train(part.mode != "frozen")
     if not any(p.requires_grad for p in model.parameters()):
         raise ValueError("the freeze policy trains nothing: set one part to trained or adapted")
@@ -80,6 +88,12 @@ def apply_freeze(model: VisionLanguageModel, plan: Mapping[str, PartPlan]) -> No
 def _add_adapter(name: str, module: nn.Module, adapter: Adapter | None) -> None:
     if adapter is None:
         raise ValueError(f"part {name} is adapted but has no adapter settings")
+    if twins(module):
+        # An adapter is folded into one weight; a layer with an expert has two.
+        raise ValueError(
+            f"freeze.{name}.mode=adapted: the {name} has visual experts, which take no adapter;"
+            " expected expert, trained or frozen"
+        )
     # torch's own MultiheadAttention reads the weights of its output layer past the layer itself.
     bypassed = (NonDynamicallyQuantizableLinear,)
     linear = [

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from vilax.models.attention import choose_attention
+from vilax.models.visual_expert import Route, add_experts
 
 
 class LanguageModel(nn.Module):
@@ -18,12 +19,16 @@ class LanguageModel(nn.Module):
         net: the model of transformers, loss and generation unused.
         width: channels of a token embedding.
         attention: name of the attention implementation and why it was chosen.
+        route: which tokens are visual; read by visual experts alone.
+        has_experts: whether visual tokens have weights of their own.
     """
 
     def __init__(self, net: nn.Module, attention: tuple[str, str]) -> None:
         super().__init__()
         self.net = net
         self.attention = attention
+        self.route = Route()
+        self.has_experts = False
 
     @classmethod
     def pretrained(cls, source: str, attention: str, device: torch.device) -> "LanguageModel":
@@ -82,12 +87,23 @@ class LanguageModel(nn.Module):
         """Transformer blocks, each a unit of sharding and of activation checkpointing."""
         yield from self.decoder.layers  # type: ignore[misc]
 
+    def add_experts(self) -> None:
+        """Give visual tokens weights of their own, copies to begin with; again: nothing.
+
+        Raises:
+            ValueError: the blocks have no linear layers.
+        """
+        if not self.has_experts:
+            add_experts(list(self.blocks()), self.route)
+            self.has_experts = True
+
     def forward(
         self,
         embeddings: Float[Tensor, "rows length width"],
         positions: Int[Tensor, "rows length"],
+        visual: Bool[Tensor, "rows length"] | None = None,
     ) -> Float[Tensor, "rows length width"]:
-        """Final hidden states of packed rows.
+        """Final hidden states of packed rows; ``visual`` says where visual tokens stand.
 
         Documents are told apart by positions that restart at 0: without an attention mask and
         without a cache, transformers derives the block mask (or varlen offsets) from them.
@@ -95,8 +111,10 @@ class LanguageModel(nn.Module):
         if self.attention[0] == "flash_attention_2" and embeddings.shape[0] > 1:
             # The varlen path reads document borders off positions in a batch of one row only.
             rows, length, width = embeddings.shape
-            flat = self(embeddings.reshape(1, rows * length, width), positions.reshape(1, -1))
+            seen = None if visual is None else visual.reshape(1, -1)
+            flat = self(embeddings.reshape(1, rows * length, width), positions.reshape(1, -1), seen)
             return flat.view(rows, length, width)  # type: ignore[no-any-return]
+        self.route.set(visual)
         out = self.decoder(inputs_embeds=embeddings, position_ids=positions, use_cache=False)
         return out.last_hidden_state  # type: ignore[no-any-return]
 

@@ -2,7 +2,7 @@
 
 import torch
 import torch.utils.checkpoint
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from vilax.models.encoder import Encoder
@@ -55,6 +55,10 @@ class VisionLanguageModel(nn.Module):
         trained = any(p.requires_grad for p in self.encoder.parameters())
         with torch.set_grad_enabled(trained and torch.is_grad_enabled()):
             return self.encoder(pixels)  # type: ignore[no-any-return]
+
+    def seen(self, tokens: Int[Tensor, "rows length"]) -> Bool[Tensor, "rows length"] | None:
+        """Where visual tokens stand; None where the LLM treats all tokens alike."""
+        return tokens == IMAGE_TOKEN if self.llm.has_experts else None
 
     def embed(
         self,
@@ -109,7 +113,7 @@ class VisionLanguageModel(nn.Module):
         """
         if pixels is not None:
             features = self.features(pixels)
-        hidden = self.llm(self.embed(tokens, features), positions)
+        hidden = self.llm(self.embed(tokens, features), positions, self.seen(tokens))
         return self.loss(hidden, labels, loss_chunk)
 
     def loss(

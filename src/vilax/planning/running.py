@@ -136,6 +136,9 @@ def _llm(config: Any, run: Run, stage: Stage, plan: dict[str, PartPlan], load: L
                 visual = projector(torch.zeros(load.images, tokens, width)).flatten(0, 1)
                 places = torch.zeros(load.rows, load.length, 1, dtype=torch.bool)
                 text = text.masked_scatter(places, visual.to(text.dtype))
+                if llm.has_experts:
+                    every = torch.arange(load.rows * load.length)
+                    llm.route.place(every[load.images * tokens :], every[: load.images * tokens])
             out = llm.decoder(inputs_embeds=text, use_cache=False)
             return out.last_hidden_state  # type: ignore[no-any-return]
 

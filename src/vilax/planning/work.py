@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vilax.models.freeze import PartPlan
+from vilax.models.visual_expert import twins
 from vilax.models.vlm import VisionLanguageModel
 from vilax.planning.counting import Counts
 
@@ -41,6 +42,8 @@ def flops_per_token(
     """
     head = config.hidden_size * config.vocab_size
     every, trained = counts.parts["llm"]
+    # A token goes through its layer or through the layer's expert, never through both.
+    every -= sum(twin.numel() for twin in twins(model.llm))
     tables = 1 if config.tie_word_embeddings else 2
     blocks = every - tables * head
     share = min(1.0, trained / max(1, every))

@@ -12,6 +12,7 @@ from vilax.config.schema.stage import Stage
 from vilax.training.sources import corpus_settings, data_fingerprint
 
 DATA_SOURCES = (
+    "chat",
     "derive",
     "document",
     "energon",
@@ -19,6 +20,7 @@ DATA_SOURCES = (
     "formats",
     "images",
     "intake",
+    "markup",
     "orientation",
     "packing",
     "pictures",

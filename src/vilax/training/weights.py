@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from vilax.artifacts.weights import load_weights, save_weights
+from vilax.artifacts.weights import load_weights, save_weights, tensor_names
 from vilax.models.freeze import parts_of
+from vilax.models.llm import LanguageModel
+from vilax.models.visual_expert import TWIN
 from vilax.models.vlm import VisionLanguageModel
 
 
@@ -30,6 +32,8 @@ def part_tensors(module: nn.Module) -> dict[str, Tensor]:
 def load_parts(model: VisionLanguageModel, folder: Path) -> list[str]:
     """Load the parts that a stage's result holds; returns their names.
 
+    A result with visual experts gives the model experts: what a result is, its tensors say.
+
     Raises:
         ValueError: a tensor is missing, superfluous or misshapen, naming it.
     """
@@ -38,6 +42,10 @@ def load_parts(model: VisionLanguageModel, folder: Path) -> list[str]:
         file = folder / f"{part}.safetensors"
         if not file.exists():
             continue
+        if isinstance(module, LanguageModel) and any(
+            f".{TWIN}." in name for name in tensor_names(file)
+        ):
+            module.add_experts()
         own = {
             name: tensor
             for name, tensor in [*module.named_parameters(), *module.named_buffers()]

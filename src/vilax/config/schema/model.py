@@ -226,8 +226,9 @@ class Lora(Node):
 class PartPolicy(Node):
     """What a stage does with one part of the model."""
 
-    mode: Literal["frozen", "trained", "adapted"] = "frozen"
-    """frozen: bit-identical afterwards; trained: its weights; adapted: a LoRA or DoRA on it."""
+    mode: Literal["frozen", "trained", "adapted", "expert"] = "frozen"
+    """frozen: bit-identical afterwards; trained: its weights; adapted: a LoRA or DoRA on it;
+    expert: weights for visual tokens alone, added to the LLM where it has none (Table 8)."""
     only: tuple[str, ...] = ()
     """Where ``mode`` is ``trained``, the weights that are; empty: all. ``layers[24:]`` (a slice of
     the blocks), ``norms``, ``embeddings``, ``head``, or a pattern of names such as ``*.bias``."""
