@@ -11,6 +11,9 @@ SCALE ?= micro
 SEEDS ?= 0
 JOBS ?=
 FULL ?=
+LAUNCHER ?= local
+GPUS ?=
+SLURM ?=
 COMPARISONS := $(patsubst experiments/%/comparison.yaml,%,$(wildcard experiments/*/comparison.yaml))
 CORE := $(filter freezing corpus joint_sft,$(COMPARISONS))
 ONLY ?= $(if $(FULL),$(COMPARISONS),$(CORE))
@@ -25,7 +28,8 @@ help: ## Print the targets
 	@echo "make TARGET [VARIABLE=value ...]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo "Variables of reproduce-ablations (default):"
-	@echo "  SCALE ($(SCALE))  SEEDS ($(SEEDS))  ONLY ($(subst $() ,$(comma),$(strip $(ONLY))))  FULL=1 runs all comparisons  JOBS (all cores)"
+	@echo "  SCALE ($(SCALE))  SEEDS ($(SEEDS))  ONLY ($(subst $() ,$(comma),$(strip $(ONLY))))  FULL=1 runs all comparisons"
+	@echo "  JOBS (all cores)  GPUS (all)  LAUNCHER ($(LAUNCHER)): local, joblib, submitit or ray; SLURM='partition=gpu time=240'"
 
 # The stamp holds what .venv was made from: interpreter and place, then a hash of the versions. It
 # is there only while .venv is whole. A .venv without it, or of another interpreter or place, is
@@ -53,7 +57,8 @@ setup: ## Make .venv with the locked versions; nothing to do when it is up to da
 	echo "setup: done; the command is $(BIN)/vilax"
 
 reproduce-ablations: setup ## Train and judge the paper's comparisons; writes outputs/report/SCALE/report.html
-	@$(BIN)/vilax compare $(WANTED) --scale $(SCALE) --seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS))
+	@$(BIN)/vilax compare $(WANTED) --scale $(SCALE) --seeds $(SEEDS) --launcher $(LAUNCHER) \
+	  $(if $(JOBS),--jobs $(JOBS)) $(if $(GPUS),--gpus $(GPUS)) $(foreach word,$(SLURM),--slurm $(word))
 
 report: setup ## Write the page again from the last report.json; trains nothing
 	@$(BIN)/vilax report --scale $(SCALE)

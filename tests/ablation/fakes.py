@@ -88,7 +88,9 @@ def mark(kind: str, run: Run, stage: str, threads: int) -> None:
     """Work that appends a line to a file; the stage's name says how it goes wrong."""
     folder = Path(os.environ["VILAX_OUTPUTS"])
     with (folder / "marks.jsonl").open("a") as file:
-        file.write(json.dumps({"stage": stage, "pid": os.getpid(), "kind": kind}) + "\n")
+        devices = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        line = {"stage": stage, "pid": os.getpid(), "kind": kind, "devices": devices}
+        file.write(json.dumps(line) + "\n")
     if stage.startswith("bad"):
         raise ValueError("this stage is bad")
     if stage.startswith("slow"):

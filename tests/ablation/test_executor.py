@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from tests.ablation.fakes import FakeStore, Recorder, freezing, mark, marks
-from vilax.ablation.executor import execute
+from vilax.ablation.executor import Outcome, Room, execute
 from vilax.ablation.graph import Graph, Node, build
+from vilax.ablation.launch.local import LocalPool
 from vilax.ablation.progress import Display
 
 
@@ -26,10 +27,14 @@ def chain(**needs: tuple[str, ...]) -> list[Node]:
     return [Node(name, "stage", name, run, wanted) for name, wanted in needs.items()]
 
 
+def run(nodes: list[Node], jobs: int, watcher: Recorder | Display) -> dict[str, Outcome]:
+    return execute(nodes, LocalPool(mark), watcher, Room(jobs))
+
+
 def test_nodes_run_after_their_needs_in_few_processes(folder: Path) -> None:
     seen = Recorder()
     nodes = chain(one=(), two=("one",), three=("one",), four=("two", "three", "stored"))
-    outcomes = execute(nodes, 2, seen, mark)
+    outcomes = run(nodes, 2, seen)
     assert not any(outcome.failure for outcome in outcomes.values())
     order = [line["stage"] for line in marks(folder)]
     assert order[0] == "one"
@@ -42,17 +47,17 @@ def test_threads_bound_what_runs_at_once(folder: Path) -> None:
     seen = Recorder()
     nodes = chain(wide=(), one=(), two=(), three=())
     nodes[0].threads = 2
-    execute(nodes, 2, seen, mark)
+    run(nodes, 2, seen)
     assert seen.most == 2
     assert seen.lines[:2] == ["start wide", "end wide"]
     seen = Recorder()
-    execute(nodes, 1, seen, mark)
+    run(nodes, 1, seen)
     assert seen.lines[0::2] == ["start wide", "start one", "start two", "start three"]
 
 
 def test_a_failure_fails_dependants_and_the_rest_goes_on(folder: Path) -> None:
     nodes = chain(bad=(), child=("bad",), grandchild=("child",), other=())
-    outcomes = execute(nodes, 1, Recorder(), mark)
+    outcomes = run(nodes, 1, Recorder())
     assert outcomes["bad"].failure.startswith("ValueError: this stage is bad")
     assert outcomes["child"].failure == "needs bad, which failed"
     assert outcomes["grandchild"].failure == "needs child, which failed"
@@ -63,14 +68,14 @@ def test_a_failure_fails_dependants_and_the_rest_goes_on(folder: Path) -> None:
 
 def test_a_killed_worker_is_replaced_and_its_node_started_once_more(folder: Path) -> None:
     seen = Recorder()
-    outcomes = execute(chain(fragile=(), after=("fragile",)), 1, seen, mark)
+    outcomes = run(chain(fragile=(), after=("fragile",)), 1, seen)
     assert [line["stage"] for line in marks(folder)] == ["fragile", "fragile", "after"]
     assert outcomes["after"].failure == ""
     assert any("SIGKILL" in line and "once more" in line for line in seen.lines)
 
 
 def test_a_node_that_kills_its_worker_twice_has_failed(folder: Path) -> None:
-    outcomes = execute(chain(dies=(), other=()), 1, Recorder(), mark)
+    outcomes = run(chain(dies=(), other=()), 1, Recorder())
     assert "SIGKILL" in outcomes["dies"].failure
     assert outcomes["other"].failure == ""
     assert len(marks(folder)) == 3
@@ -84,15 +89,15 @@ def test_an_interrupt_ends_the_workers(folder: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execute(chain(slow=()), 1, Impatient(), mark)
+        run(chain(slow=()), 1, Impatient())
     assert is_gone(marks(folder)[0]["pid"])
 
 
 def test_workers_die_with_a_killed_command(folder: Path) -> None:
     script = (
-        "from tests.ablation.test_executor import chain, Recorder, mark, execute\n"
+        "from tests.ablation.test_executor import chain, Recorder, run\n"
         "if __name__ == '__main__':\n"
-        "    execute(chain(slow=()), 1, Recorder(), mark)\n"
+        "    run(chain(slow=()), 1, Recorder())\n"
     )
     file = folder / "command.py"
     file.write_text(script)
@@ -132,7 +137,7 @@ def test_each_line_says_what_was_reused_trained_or_failed(folder: Path, is_termi
     out = StringIO()
     console = Console(file=out, force_terminal=is_terminal, width=120)
     with Display(graph, console) as display:
-        execute(graph.pending, 2, display, mark)
+        run(graph.pending, 2, display)
     shown = out.getvalue()
     assert "reused    text" in shown
     assert "built micro world" in shown

@@ -1,22 +1,11 @@
-"""Runs a graph on this machine: a few worker processes that stay, each importing once."""
+"""Runs a graph: what may start, what has ended, what failed with it. A launcher does the work."""
 
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
 from vilax.ablation.graph import Node
-from vilax.config.errors import ConfigError
-from vilax.config.locate import outputs_dir
 from vilax.config.schema.run import Run
 
 Work = Callable[[str, Run, str, int], None]
@@ -25,7 +14,8 @@ Work = Callable[[str, Run, str, int], None]
 ATTEMPTS = 2
 """How often a node is started whose worker dies."""
 
-SPAWN = multiprocessing.get_context("spawn")
+LOOK_AGAIN = 2.0
+"""Seconds after which a result that somebody else makes is looked for again."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +44,52 @@ class Watcher(Protocol):
         """Something else that a user should know."""
 
 
+class Ended(NamedTuple):
+    """What a pool says of a node.
+
+    Attributes:
+        node: which.
+        outcome: how it ended.
+        has_died: whether its process or job was lost, rather than that the work failed.
+    """
+
+    node: Node
+    outcome: Outcome
+    has_died: bool
+
+
+class Pool(Protocol):
+    """Where nodes are done: a launcher (vilax.ablation.launch)."""
+
+    ahead: bool
+    """Whether it takes nodes whose needs have not ended, and holds them back itself."""
+
+    def start(self, node: Node, devices: Sequence[str]) -> None:
+        """Begin a node, on these GPUs of this machine where any are given."""
+
+    def collect(self, timeout: float | None) -> list[Ended]:
+        """Wait until something ends, at most ``timeout`` seconds where that is given."""
+
+    def cancel(self, node: Node) -> None:
+        """Take back a node that was started ahead of its needs."""
+
+    def close(self) -> None:
+        """End what runs and give back what is held."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What may be used at once.
+
+    Attributes:
+        threads: CPU threads; None: as many as the launcher gives.
+        devices: GPUs of this machine, as ``CUDA_VISIBLE_DEVICES`` names them.
+    """
+
+    threads: int | None
+    devices: tuple[str, ...] = ()
+
+
 def perform(kind: str, run: Run, stage: str, threads: int) -> None:
     """Do one node of a comparison's graph."""
     import torch
@@ -71,34 +107,45 @@ def perform(kind: str, run: Run, stage: str, threads: int) -> None:
         nodes.evaluate_stage(run, stage)
 
 
-def execute(
-    nodes: Iterable[Node], jobs: int, watcher: Watcher, work: Work = perform
-) -> dict[str, Outcome]:
-    """Run nodes, each after those it needs, as many at a time as their threads allow.
+def nobody(node: Node) -> str:
+    """That nobody else makes a node's result."""
+    return ""
 
-    A failed node fails those that need it, and the rest goes on. A worker that dies is replaced
-    and its node started once more. On KeyboardInterrupt, or any other error here, the workers are
-    ended; what they had finished is in the store.
+
+def execute(
+    nodes: Iterable[Node],
+    pool: Pool,
+    watcher: Watcher,
+    room: Room,
+    holder: Callable[[Node], str] = nobody,
+) -> dict[str, Outcome]:
+    """Run nodes, each after those it needs, as many at a time as there is room for.
+
+    A failed node fails those that need it, and the rest goes on. A node whose worker dies is
+    started once more. A node whose result somebody else is making is passed over while there is
+    other work, and looked at again. On KeyboardInterrupt, or any other error here, what runs is
+    ended; what was finished is in the store.
 
     Args:
         nodes: in the order in which they should start; needs outside of it count as done.
-        jobs: CPU threads to use; a node that wants more runs alone.
+        pool: does them; closed at the end.
         watcher: is told about progress.
-        work: what a worker does.
+        room: what may be used at once; a node that wants more runs alone.
+        holder: who else makes a node's result now, in words; empty: nobody.
 
     Returns:
         Key of every node to how it ended.
     """
-    schedule = _Schedule(list(nodes), max(1, jobs), watcher)
-    pool = _Pool(work)
+    schedule = _Schedule(list(nodes), room, watcher, pool, holder)
     try:
         while not schedule.is_done:
-            for node in schedule.startable():
-                pool.start(node)
-                watcher.started(node)
-            if pool.busy:
-                for node, outcome, has_died in pool.collect():
-                    schedule.end(node, outcome, has_died)
+            schedule.start()
+            if schedule.is_idle:
+                # All that could start is made by somebody else.
+                time.sleep(LOOK_AGAIN)
+                continue
+            for ended in pool.collect(LOOK_AGAIN if schedule.held else None):
+                schedule.end(ended)
     finally:
         pool.close()
     return schedule.outcomes
@@ -107,189 +154,103 @@ def execute(
 class _Schedule:
     """Which nodes wait, run and are done."""
 
-    def __init__(self, nodes: list[Node], slots: int, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        nodes: list[Node],
+        room: Room,
+        watcher: Watcher,
+        pool: Pool,
+        holder: Callable[[Node], str],
+    ) -> None:
         self.nodes = nodes
-        self.slots = slots
-        self.watcher = watcher
         self.outcomes: dict[str, Outcome] = {}
-        self._known = {node.key for node in nodes}
-        self._running: dict[str, int] = {}
+        self.held: dict[str, str] = {}
+        self._room = room
+        self._watcher = watcher
+        self._pool = pool
+        self._holder = holder
+        self._known = {node.key: node for node in nodes}
+        self._running: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._deaths: dict[str, int] = {}
 
     @property
     def is_done(self) -> bool:
         return len(self.outcomes) == len(self.nodes)
 
-    def startable(self) -> list[Node]:
-        """Nodes to start now; a wide one at the front is waited for, lest narrow ones starve it."""
-        found = []
-        free = self.slots - sum(self._running.values())
+    @property
+    def is_idle(self) -> bool:
+        return not self._running and not self.is_done
+
+    def start(self) -> None:
+        """Start what fits; a wide node at the front is waited for, lest narrow ones starve it."""
+        used = {device for _, devices in self._running.values() for device in devices}
+        devices = [device for device in self._room.devices if device not in used]
+        free = self._room.threads
+        if free is not None:
+            free -= sum(width for width, _ in self._running.values())
+        held, self.held = self.held, {}
         for node in self.nodes:
             if node.key in self.outcomes or node.key in self._running or not self._is_ready(node):
                 continue
-            width = min(node.threads, self.slots)
-            if width > free:
+            width = (
+                node.threads
+                if self._room.threads is None
+                else min(node.threads, self._room.threads)
+            )
+            if free is not None and width > free:
                 break
-            free -= width
-            self._running[node.key] = width
-            found.append(node)
-        return found
+            wanted = min(node.gpus, len(self._room.devices))
+            if wanted > len(devices):
+                # Kept for it; nodes without a GPU may pass.
+                devices = []
+                continue
+            if who := self._holder(node):
+                self.held[node.key] = who
+                if node.key not in held:
+                    self._watcher.noted(f"{node.title}: waiting for {who}; other work goes on")
+                continue
+            taken, devices = tuple(devices[:wanted]), devices[wanted:]
+            free = None if free is None else free - width
+            self._running[node.key] = (width, taken)
+            self._pool.start(node, taken)
+            self._watcher.started(node)
 
     def _is_ready(self, node: Node) -> bool:
-        return all(key in self.outcomes for key in node.needs if key in self._known)
+        return all(
+            key in self.outcomes or (self._pool.ahead and key in self._running)
+            for key in node.needs
+            if key in self._known
+        )
 
-    def end(self, node: Node, outcome: Outcome, has_died: bool) -> None:
+    def end(self, ended: Ended) -> None:
         """Take note of a node's end; start it again if its worker died for the first time."""
+        node, outcome, has_died = ended
+        if node.key not in self._running:
+            # Taken back meanwhile.
+            return
         del self._running[node.key]
+        if outcome.failure:
+            self._take_back(node)
         if has_died:
             self._deaths[node.key] = self._deaths.get(node.key, 0) + 1
             if self._deaths[node.key] < ATTEMPTS:
-                self.watcher.noted(f"{node.title}: {outcome.failure}; starting it once more")
+                self._watcher.noted(f"{node.title}: {outcome.failure}; starting it once more")
                 return
         self._settle(node, outcome)
 
+    def _take_back(self, node: Node) -> None:
+        """Take back what was started ahead of a node that is not done."""
+        for other in self.nodes:
+            if node.key in other.needs and other.key in self._running:
+                self._pool.cancel(other)
+                del self._running[other.key]
+                self._take_back(other)
+
     def _settle(self, node: Node, outcome: Outcome) -> None:
         self.outcomes[node.key] = outcome
-        self.watcher.ended(node, outcome)
+        self._watcher.ended(node, outcome)
         if not outcome.failure:
             return
         for other in self.nodes:
             if node.key in other.needs and other.key not in self.outcomes:
                 self._settle(other, Outcome(0.0, f"needs {node.title}, which failed"))
-
-
-@dataclass
-class _Worker:
-    process: BaseProcess
-    pipe: "Connection[Any, Any]"
-    node: Node | None = None
-    began: float = 0.0
-
-
-class _Pool:
-    """Worker processes; one more is started whenever none is idle."""
-
-    def __init__(self, work: Work) -> None:
-        self._work = work
-        self._workers: list[_Worker] = []
-        self._hired = 0
-        self._logs = outputs_dir() / "logs"
-        self._logs.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def busy(self) -> list[_Worker]:
-        return [worker for worker in self._workers if worker.node is not None]
-
-    def start(self, node: Node) -> None:
-        """Give a node to an idle worker."""
-        idle = [worker for worker in self._workers if worker.node is None]
-        worker = idle[0] if idle else self._hire()
-        worker.node, worker.began = node, time.monotonic()
-        try:
-            worker.pipe.send((node.kind, node.run.model_dump_json(), node.stage, node.threads))
-        except OSError:
-            # It died while idle: its end is noticed by collect, as that of any other.
-            return
-
-    def _hire(self) -> _Worker:
-        ours, theirs = SPAWN.Pipe()
-        log = self._logs / f"worker-{self._hired}.log"
-        self._hired += 1
-        process = SPAWN.Process(target=_serve, args=(theirs, self._work, str(log)), daemon=False)
-        process.start()
-        theirs.close()
-        worker = _Worker(process, ours)
-        self._workers.append(worker)
-        return worker
-
-    def collect(self) -> list[tuple[Node, Outcome, bool]]:
-        """Wait until a worker answers or dies.
-
-        Returns:
-            Nodes with how they ended, and whether the worker died over it.
-        """
-        busy = self.busy
-        wait([worker.pipe for worker in busy])
-        ended: list[tuple[Node, Outcome, bool]] = []
-        for worker in busy:
-            if not worker.pipe.poll():
-                continue
-            node, seconds = worker.node, time.monotonic() - worker.began
-            assert node is not None
-            try:
-                ended.append((node, Outcome(seconds, worker.pipe.recv()), False))
-                worker.node = None
-            except (EOFError, OSError):
-                worker.process.join()
-                self._workers.remove(worker)
-                reason = _death(worker.process.exitcode)
-                ended.append((node, Outcome(seconds, f"its process {reason}"), True))
-        return ended
-
-    def close(self) -> None:
-        """End all workers; busy ones are killed."""
-        for worker in self._workers:
-            worker.pipe.close()
-            if worker.node is not None:
-                _signal(worker.process, signal.SIGTERM)
-        for worker in self._workers:
-            worker.process.join(timeout=5)
-            if worker.process.is_alive():
-                _signal(worker.process, signal.SIGKILL)
-                worker.process.join()
-
-
-def _signal(process: BaseProcess, number: signal.Signals) -> None:
-    """Signal a worker with the processes that it started; they are a group of their own."""
-    assert process.pid is not None
-    try:
-        os.killpg(process.pid, number)
-    except ProcessLookupError:
-        # Too young to lead its group, or gone.
-        process.terminate()
-
-
-def _death(code: int | None) -> str:
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    return f"ended with exit code {code}"
-
-
-def _serve(pipe: "Connection[Any, Any]", work: Work, log: str) -> None:
-    """A worker: does node after node until the pipe closes. What it prints goes to its log."""
-    # A group of its own: Ctrl-C reaches the command alone, which then ends its workers.
-    os.setpgid(0, 0)
-    _end_with_parent()
-    with Path(log).open("a", encoding="utf-8") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    while True:
-        try:
-            kind, config, stage, threads = pipe.recv()
-        except EOFError:
-            return
-        print(f"--- {kind} {stage}", file=sys.stderr, flush=True)
-        failure = ""
-        try:
-            work(kind, Run.model_validate_json(config), stage, threads)
-        except ConfigError as error:
-            failure = str(error)
-        except Exception as error:
-            traceback.print_exc()
-            failure = f"{type(error).__name__}: {error} (traceback in {log})"
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pipe.send(failure)
-
-
-def _end_with_parent() -> None:
-    """Die when the parent is gone: a killed command leaves nobody behind who holds a lock."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os.killpg(0, signal.SIGKILL)
-
-    threading.Thread(target=watch, daemon=True).start()

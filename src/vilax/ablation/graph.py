@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vilax.ablation.comparison import Resolved
+from vilax.ablation.contrast import contrast
+from vilax.ablation.order import in_order
 from vilax.artifacts.identity import science_dump
 from vilax.artifacts.store import Entry
 from vilax.config.schema.run import Run
@@ -56,6 +58,7 @@ class Node:
         run: configuration of the first arm that needs it.
         needs: keys of the nodes that must be done first.
         threads: CPU threads it takes.
+        gpus: GPUs it takes where there are any.
         cost: estimate of its work, in units that only progress bars compare.
         users: labels of the arms and seeds that need it.
         entry: its stored result, where it has one.
@@ -67,6 +70,7 @@ class Node:
     run: Run
     needs: tuple[str, ...]
     threads: int = 1
+    gpus: int = 0
     cost: float = 1.0
     users: list[str] = field(default_factory=list)
     entry: Entry | None = None
@@ -121,31 +125,32 @@ def build(comparisons: Sequence[Resolved], lookup: Lookup) -> Graph:
                 key = _add_evaluation(nodes, arm.run, base, f"control/{arm.seed}", lookup)
                 controls[resolved.name, arm.seed] = key
     _drop_idle(nodes)
-    return Graph(in_order(nodes), stages, evaluations, controls)
+    ordered = in_order(nodes, _goals(comparisons, evaluations, controls))
+    return Graph(ordered, stages, evaluations, controls)
 
 
-def in_order(nodes: dict[str, Node]) -> dict[str, Node]:
-    """Each node after those it needs; among the ready ones the most shared first.
-
-    Of equally shared ones, that in front of the most work comes first, lest it be left to the end
-    with nothing to run beside it.
-    """
-    ahead: dict[str, float] = {}
-
-    def work_ahead(node: Node) -> float:
-        if node.key not in ahead:
-            after = [other for other in nodes.values() if node.key in other.needs]
-            ahead[node.key] = node.cost + max((work_ahead(other) for other in after), default=0.0)
-        return ahead[node.key]
-
-    placed: dict[str, Node] = {}
-    waiting = list(nodes.values())
-    while waiting:
-        ready = [node for node in waiting if all(key in placed for key in node.needs)]
-        chosen = max(ready, key=lambda node: (len(node.users), work_ahead(node)))
-        placed[chosen.key] = chosen
-        waiting.remove(chosen)
-    return placed
+def _goals(
+    comparisons: Sequence[Resolved],
+    evaluations: dict[tuple[str, str, int], str],
+    controls: dict[tuple[str, int], str],
+) -> list[list[set[str]]]:
+    """For each seed in turn, the evaluations that a claim needs before it can be judged there."""
+    rounds: list[list[set[str]]] = []
+    for turn in range(max((len(resolved.seeds) for resolved in comparisons), default=0)):
+        goals: list[set[str]] = []
+        for resolved in comparisons:
+            for seed in resolved.seeds[turn : turn + 1]:
+                base = (
+                    {controls[resolved.name, seed]} if (resolved.name, seed) in controls else set()
+                )
+                claims = resolved.comparison.claims.values()
+                # Once what claims speak of is done, the other arms are.
+                for arms in [*(contrast(claim).arms for claim in claims), tuple(resolved.arms)]:
+                    places = [(resolved.name, arm, seed) for arm in arms]
+                    found = {evaluations[place] for place in places if place in evaluations}
+                    goals.append(found | base)
+        rounds.append(goals)
+    return rounds
 
 
 def _add_stages(
@@ -163,6 +168,7 @@ def _add_stages(
                 run,
                 (*keys[-1:], *_add_preparation(nodes, run, name)),
                 threads=stage.threads,
+                gpus=0 if run.trainer.accelerator == "cpu" else run.trainer.devices,
                 cost=stage.budget.amount * (1.0 if stage.budget.kind == "tokens" else 100.0),
                 entry=lookup.find_stage(run, name),
             )
@@ -186,6 +192,7 @@ def _add_evaluation(
             run,
             (trained, *_add_preparation(nodes, run, stage)),
             threads=run.evaluation.threads,
+            gpus=_one_gpu(run),
             cost=float(sum(100 * (task.items or UNKNOWN) * len(task.shots) for task in tasks)),
             entry=lookup.find_evaluation(run, stage),
         )
@@ -205,8 +212,14 @@ def _add_preparation(nodes: dict[str, Node], run: Run, stage: str) -> list[str]:
     pictures = f"pictures:{_digest(world, science_dump(run.encoder), blends)}"
     if pictures not in nodes:
         threads = run.micro.workers
-        nodes[pictures] = Node(pictures, "pictures", "", run, (data,), threads=threads, cost=5e5)
+        nodes[pictures] = Node(
+            pictures, "pictures", "", run, (data,), threads=threads, gpus=_one_gpu(run), cost=5e5
+        )
     return [data, pictures]
+
+
+def _one_gpu(run: Run) -> int:
+    return int(run.trainer.accelerator != "cpu")
 
 
 def _use(nodes: dict[str, Node], key: str, label: str) -> None:

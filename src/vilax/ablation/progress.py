@@ -72,7 +72,9 @@ class Display:
         self._progress.stop()
 
     def started(self, node: Node) -> None:
-        """Show the node as running."""
+        """Show the node as running, also where it is started once more."""
+        if node.key in self._bars:
+            self._progress.remove_task(self._bars.pop(node.key))
         if self.console.is_terminal:
             label = escape(f"{RUNNING[node.kind]} {describe(node)}")
             self._bars[node.key] = self._progress.add_task(label, total=None)

@@ -3,14 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vilax.ablation.collect import Collected, collect
 from vilax.ablation.comparison import Resolved, resolve
 from vilax.ablation.control import require
-from vilax.ablation.executor import Outcome, execute
+from vilax.ablation.executor import Outcome, Pool, Room, execute
 from vilax.ablation.graph import Graph, build, store_lookup
+from vilax.ablation.held import held_by
+from vilax.ablation.launch import LAUNCHERS, open_pool
 from vilax.ablation.progress import Display, describe
 from vilax.config.compose import comparison_names
 from vilax.config.errors import ConfigError
@@ -39,7 +41,12 @@ def main(argv: Sequence[str]) -> int:
     if options.plan:
         print(plan(graph))
         return 0
-    collected = run(resolved, graph, options.jobs or cpus())
+    slurm = read_slurm(options.slurm)
+
+    def launch() -> tuple[Pool, Room]:
+        return open_pool(options.launcher, options.jobs or cpus(), options.gpus, slurm)
+
+    collected = run(resolved, graph, launch)
     print(publish(collected, options.scale))
     missing = failures(collected)
     for line in missing:
@@ -63,6 +70,23 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", help="such as 0,1,2 (default: the comparison's own)")
     made.add_argument("--scale", default="micro", help="name of the scale (default: micro)")
     made.add_argument("--jobs", type=int, help="CPU threads to use (default: all)")
+    made.add_argument(
+        "--gpus", type=int, help="GPUs of this machine to use, one node on each (default: all)"
+    )
+    made.add_argument(
+        "--launcher",
+        default="local",
+        metavar="NAME",
+        help="; ".join(f"{name}: {line}" for name, line in LAUNCHERS.items()) + " (default: local)",
+    )
+    made.add_argument(
+        "--slurm",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="with submitit, a parameter of sbatch: partition=gpu time=240 (minutes) account=vlm;"
+        " may be given again",
+    )
     made.add_argument("--plan", action="store_true", help="print what would run, and run nothing")
     made.add_argument("--config-dir", type=Path, help="your own configuration folder")
     return made
@@ -102,12 +126,33 @@ def plan(graph: Graph) -> str:
     return "\n".join(lines)
 
 
-def run(resolved: Sequence[Resolved], graph: Graph, jobs: int) -> list[Collected]:
+def read_slurm(words: Sequence[str]) -> dict[str, str | int]:
+    """Parameters of ``--slurm KEY=VALUE ...``; whole numbers become such.
+
+    Raises:
+        ConfigError: a word is none, or a time is not in minutes.
+    """
+    found: dict[str, str | int] = {}
+    for word in (part for text in words for part in text.split()):
+        key, equals, value = word.partition("=")
+        if not (key and equals and value):
+            raise ConfigError(f"--slurm {word}: expected KEY=VALUE, such as partition=gpu")
+        if key == "time" and not value.isdigit():
+            raise ConfigError(f"--slurm {word}: expected minutes, such as time=240")
+        found[key] = int(value) if value.isdigit() else value
+    return found
+
+
+def run(
+    resolved: Sequence[Resolved], graph: Graph, launch: Callable[[], tuple[Pool, Room]]
+) -> list[Collected]:
     """Run what is pending and gather what there is then, also where something failed."""
     outcomes: dict[str, Outcome] = {}
+    opened = launch() if graph.pending else None
     with Display(graph) as display:
-        if graph.pending:
-            outcomes = execute(graph.pending, jobs, display)
+        if opened is not None:
+            pool, room = opened
+            outcomes = execute(graph.pending, pool, display, room, held_by)
     lookup = store_lookup()
     return [collect(comparison, graph, outcomes, lookup) for comparison in resolved]
 
