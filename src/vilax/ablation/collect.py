@@ -12,6 +12,7 @@ from vilax.ablation.contrast import contrast
 from vilax.ablation.control import declared, measured_faults
 from vilax.ablation.executor import Outcome
 from vilax.ablation.graph import Graph, Lookup, Node
+from vilax.ablation.measuring import FILE
 from vilax.artifacts.store import Entry
 from vilax.config.schema.comparison import Comparison
 
@@ -105,6 +106,7 @@ def collect(
     """
     arms: dict[str, ArmFacts] = {}
     results: dict[tuple[str, int, str], Entry] = {}
+    measures: dict[tuple[str, int], Mapping[str, Any]] = {}
     seen: set[str] = set()
     for one in resolved.runs:
         settings = resolved.comparison.arms[one.arm]
@@ -128,6 +130,9 @@ def collect(
             facts.failed = facts.failed or f"seed {one.seed}: {why}"
             continue
         results[one.arm, one.seed, "evaluation"] = entry
+        found = _measured(graph, place, lookup)
+        if found:
+            measures[one.arm, one.seed] = found
         facts.scores[one.seed], facts.chance = read_scores(entry)
     controls: dict[int, TaskScores] = {}
     chance: dict[str, float] = {}
@@ -144,7 +149,21 @@ def collect(
         failed_controls(resolved, controls, chance),
         tuple(_unequal(resolved.comparison, arms.items())),
         results,
+        measures,
     )
+
+
+def _measured(graph: Graph, place: tuple[str, str, int], lookup: Lookup) -> Mapping[str, Any]:
+    """What was measured on an arm's result; empty where it was not."""
+    key = graph.measures.get(place)
+    if key is None or lookup.find_measures is None:
+        return {}
+    node = graph.nodes[key]
+    entry = node.entry or lookup.find_measures(node.run, node.stage)
+    if entry is None:
+        return {}
+    found: dict[str, Any] = json.loads((entry.folder / FILE).read_text(encoding="utf-8"))
+    return found
 
 
 def failed_controls(

@@ -94,7 +94,7 @@ def perform(kind: str, run: Run, stage: str, threads: int) -> None:
     """Do one node of a comparison's graph."""
     import torch
 
-    from vilax.ablation import nodes
+    from vilax.ablation import measuring, nodes
 
     torch.set_num_threads(threads)
     if kind == "data":
@@ -103,6 +103,8 @@ def perform(kind: str, run: Run, stage: str, threads: int) -> None:
         nodes.encode_pictures(run)
     elif kind == "stage":
         nodes.train_stage(run, stage)
+    elif kind == "measures":
+        measuring.measure_stage(run, stage)
     else:
         nodes.evaluate_stage(run, stage)
 

@@ -16,7 +16,7 @@ from vilax.evaluation.identity import asked_tasks
 
 PREPARATION = {"data": "micro world", "pictures": "picture features"}
 
-NodeKind = Literal["data", "pictures", "stage", "evaluation"]
+NodeKind = Literal["data", "pictures", "stage", "evaluation", "measures"]
 
 UNKNOWN = 1000
 """Items of a benchmark that is asked in whole, as a first guess of what it costs."""
@@ -31,20 +31,33 @@ class Lookup:
         evaluation_identity: run and stage to the identity of the stage's evaluation.
         find_stage: the stored stage, or None.
         find_evaluation: the stored evaluation of a stage, or None.
+        measures_identity: run and stage to the identity of the stage's measures; None: nothing is
+            measured.
+        find_measures: the stored measures of a stage, or None.
     """
 
     stage_identity: Callable[[Run, str], str]
     evaluation_identity: Callable[[Run, str], str]
     find_stage: Callable[[Run, str], Entry | None]
     find_evaluation: Callable[[Run, str], Entry | None]
+    measures_identity: Callable[[Run, str], str] | None = None
+    find_measures: Callable[[Run, str], Entry | None] | None = None
 
 
 def store_lookup() -> Lookup:
     """The real one: identities of recipes, results of the stage store. It needs no torch."""
+    from vilax.ablation.measuring import find_measures, measures_identity
     from vilax.ablation.nodes import evaluation_identity, find_evaluation
     from vilax.training.recipe import find_stage, stage_identity
 
-    return Lookup(stage_identity, evaluation_identity, find_stage, find_evaluation)
+    return Lookup(
+        stage_identity,
+        evaluation_identity,
+        find_stage,
+        find_evaluation,
+        measures_identity,
+        find_measures,
+    )
 
 
 @dataclass
@@ -80,7 +93,9 @@ class Node:
         """What it is, for people."""
         if self.kind in PREPARATION:
             return PREPARATION[self.kind]
-        return self.stage if self.kind == "stage" else f"evaluation of {self.stage}"
+        if self.kind == "stage":
+            return self.stage
+        return f"{'measures' if self.kind == 'measures' else 'evaluation'} of {self.stage}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +106,7 @@ class Graph:
         nodes: key to node.
         stages: (comparison, arm, seed) to the keys of its stages, in order.
         evaluations: (comparison, arm, seed) to the key of its evaluation.
+        measures: (comparison, arm, seed) to the key of its measures.
         controls: (comparison, seed) to the key of the base LLM's evaluation.
     """
 
@@ -98,6 +114,7 @@ class Graph:
     stages: dict[tuple[str, str, int], tuple[str, ...]]
     evaluations: dict[tuple[str, str, int], str]
     controls: dict[tuple[str, int], str]
+    measures: dict[tuple[str, str, int], str] = field(default_factory=dict)
 
     @property
     def pending(self) -> list[Node]:
@@ -114,19 +131,23 @@ def build(comparisons: Sequence[Resolved], lookup: Lookup) -> Graph:
     stages: dict[tuple[str, str, int], tuple[str, ...]] = {}
     evaluations: dict[tuple[str, str, int], str] = {}
     controls: dict[tuple[str, int], str] = {}
+    measures: dict[tuple[str, str, int], str] = {}
     for resolved in comparisons:
         for arm in resolved.runs:
             place = (resolved.name, arm.arm, arm.seed)
             label = arm.label if len(comparisons) == 1 else f"{arm.comparison}:{arm.label}"
             stages[place] = _add_stages(nodes, arm.run, arm.stage, label, lookup)
             evaluations[place] = _add_evaluation(nodes, arm.run, arm.stage, label, lookup)
+            measured = _add_measures(nodes, arm.run, arm.stage, label, lookup)
+            if measured is not None:
+                measures[place] = measured
             base = resolved.comparison.control_stage
             if base in arm.run.order:
                 key = _add_evaluation(nodes, arm.run, base, f"control/{arm.seed}", lookup)
                 controls[resolved.name, arm.seed] = key
     _drop_idle(nodes)
     ordered = in_order(nodes, _goals(comparisons, evaluations, controls))
-    return Graph(ordered, stages, evaluations, controls)
+    return Graph(ordered, stages, evaluations, controls, measures)
 
 
 def _goals(
@@ -195,6 +216,28 @@ def _add_evaluation(
             gpus=_one_gpu(run),
             cost=float(sum(100 * (task.items or UNKNOWN) * len(task.shots) for task in tasks)),
             entry=lookup.find_evaluation(run, stage),
+        )
+    _use(nodes, key, label)
+    return key
+
+
+def _add_measures(
+    nodes: dict[str, Node], run: Run, stage: str, label: str, lookup: Lookup
+) -> str | None:
+    if lookup.measures_identity is None or lookup.find_measures is None:
+        return None
+    key = f"measures:{lookup.measures_identity(run, stage)}"
+    if key not in nodes:
+        trained = f"stage:{lookup.stage_identity(run, stage)}"
+        nodes[key] = Node(
+            key,
+            "measures",
+            stage,
+            run,
+            (trained, *_add_preparation(nodes, run, stage)),
+            threads=run.evaluation.threads,
+            cost=1000.0 * run.measures.documents,
+            entry=lookup.find_measures(run, stage),
         )
     _use(nodes, key, label)
     return key

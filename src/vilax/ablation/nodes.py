@@ -78,9 +78,10 @@ def encode_pictures(run: Run) -> None:
 
 def train_stage(run: Run, stage: str) -> Entry:
     """Train or reuse one stage, without a bar of its own."""
+    from vilax.ablation.while_training import measuring
     from vilax.training.stage import run_stage
 
-    return run_stage(run, stage, visible=False)
+    return run_stage(run, stage, visible=False, callbacks=measuring(run))
 
 
 def has_images(run: Run, stage: str) -> bool:

@@ -18,12 +18,19 @@ from rich.progress import (
 from vilax.ablation.executor import Outcome
 from vilax.ablation.graph import Graph, Node
 
-DONE = {"data": "built", "pictures": "encoded", "stage": "trained", "evaluation": "finished"}
+DONE = {
+    "data": "built",
+    "pictures": "encoded",
+    "stage": "trained",
+    "evaluation": "finished",
+    "measures": "took",
+}
 RUNNING = {
     "data": "building",
     "pictures": "encoding",
     "stage": "training",
     "evaluation": "running",
+    "measures": "taking",
 }
 EVER = 1e9
 """Seconds over which speed is averaged: nodes are few and long."""

@@ -18,6 +18,7 @@ VERSIONS: dict[str, int] = {
     "freeze": 1,
     "llm": 1,
     "loss": 1,
+    "measures": 1,
     "optimisation": 1,
     "packing": 2,
     "projector": 2,

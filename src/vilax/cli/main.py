@@ -10,6 +10,7 @@ COMMANDS = {
     "train": "train a recipe, or the part of it up to a stage",
     "plan": "memory, hours and cost of a recipe or comparison, without a GPU",
     "evaluate": "evaluate a result, or a recipe's last stage, by tasks and benchmarks",
+    "measure": "alignment by layer, losses and perplexity of a result",
     "score": "score predictions that were made elsewhere",
     "judge": "let a judge score what an evaluation left to one",
     "gallery": "answers of several models to the same prompts, on one page",

@@ -35,9 +35,10 @@ def main(argv: Sequence[str]) -> int:
 def train(run: Run) -> None:
     """Train, print what came of it, and write its curves as a wandb run."""
     from vilax.ablation.dashboards import publish_arm
+    from vilax.ablation.while_training import measuring
     from vilax.training.recipe import run_recipe, stages_of
 
-    entries = run_recipe(run)
+    entries = run_recipe(run, measuring(run))
     if os.environ.get("RANK", "0") != "0":
         return
     stages = list(zip(stages_of(run), entries, strict=True))

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import PIL
@@ -17,14 +17,14 @@ from vilax.config.errors import ConfigError, unknown
 from vilax.config.locate import cache_dir
 from vilax.config.schema.data import MicroWorld
 from vilax.micro import evaluation_data, pictured, texts
-from vilax.micro.assets import checksums, load_concepts, openmoji_version
+from vilax.micro.assets import Concept, checksums, load_concepts, openmoji_version
 from vilax.micro.views import training_views, write_views
 from vilax.micro.writers import write_json, write_jsonl, write_pairs
 
 BUILDER = 2
 """Raised whenever the same world is written differently."""
 
-NAMES: tuple[str, ...] = (
+TRAINED = (
     "text",
     "captions_align",
     "pairs",
@@ -34,6 +34,12 @@ NAMES: tuple[str, ...] = (
     "quarter_galleries",
     "instructions",
     "text_instructions",
+)
+"""Corpora to train on; each has a small one of another draw under ``held_out``."""
+
+NAMES: tuple[str, ...] = (
+    *TRAINED,
+    *(f"held_out/{name}" for name in TRAINED),
     "evaluation",
     "evaluation/dev",
 )
@@ -41,6 +47,13 @@ NAMES: tuple[str, ...] = (
 
 GALLERY_SHARES = {"topic_pages": 0.0, "quarter_galleries": 0.25}
 """Corpora of as many pages as ``pages``, with other shares of galleries among them."""
+
+HELD_OUT = "held_out"
+"""Folder of the same corpora drawn another time, which nothing is trained on."""
+HELD_OUT_SIZE = 256
+"""Documents of each of them."""
+HELD_OUT_SEED = 1_000_003
+"""Added to the world's seed for them."""
 
 MANIFEST = "manifest.json"
 
@@ -131,45 +144,60 @@ def _write(world: MicroWorld, folder: Path) -> None:
             world.workers,
             lambda count: progress.advance(task, count),
         )
-        written = progress.add_task(
-            "micro world: corpora", total=7 + len(GALLERY_SHARES) + 2 * len(evaluation_data.SPLITS)
-        )
+        files = 2 * len(TRAINED) + 2 * len(evaluation_data.SPLITS)
+        written = progress.add_task("micro world: corpora", total=files)
 
         def done(count: int = 1) -> None:
             progress.advance(written, count)
 
-        counts = {"views": len(wanted)}
-        counts["text"] = write_jsonl(folder / "text" / "text.jsonl", texts.texts(world, concepts))
-        done()
-        counts["text_instructions"] = write_jsonl(
-            folder / "text_instructions" / "text_instructions.jsonl",
-            texts.text_instructions(world, concepts),
-        )
-        done()
-        for name, captioned in (
-            ("captions_align", pictured.captions_align(world, concepts)),
-            ("pairs", pictured.pairs(world, concepts)),
-        ):
-            counts[name] = write_pairs(folder / name, captioned, views)
-            done()
-        pages = list(pictured.pages(world, concepts))
-        counts["pages"] = _write_pages(pages, views, folder / "pages")
-        done()
-        for name, share in GALLERY_SHARES.items():
-            drawn = pictured.pages(world, concepts, share, name)
-            counts[name] = _write_pages(list(drawn), views, folder / name)
-            done()
-        counts["page_pairs"] = write_pairs(
-            folder / "page_pairs", (item for page in pages for item in page.items), views
-        )
-        done()
-        instructions = list(pictured.instructions(world, concepts))
-        write_json(folder / "instructions" / "instructions.json", instructions)
-        counts["instructions"] = len(instructions)
-        _link(views, folder / "instructions", (Path(i["image"]).name for i in instructions))
-        done()
+        counts = {"views": len(wanted)} | _write_corpora(world, concepts, views, folder, done)
+        sizes = ("pages", "pairs", "texts", "instructions", "text_instructions")
+        few = {size: min(HELD_OUT_SIZE, getattr(world, size)) for size in sizes}
+        other = world.model_copy(update=few | {"seed": world.seed + HELD_OUT_SEED})
+        _write_corpora(other, concepts, views, folder / HELD_OUT, done)
         items = evaluation_data.write_evaluation(world, concepts, folder / "evaluation", done)
     _seal(world, folder, counts | items)
+
+
+def _write_corpora(
+    world: MicroWorld,
+    concepts: Sequence[Concept],
+    views: Path,
+    folder: Path,
+    done: Callable[[], None],
+) -> dict[str, int]:
+    """Write everything that may be trained on; returns documents by corpus."""
+    counts = {}
+    counts["text"] = write_jsonl(folder / "text" / "text.jsonl", texts.texts(world, concepts))
+    done()
+    counts["text_instructions"] = write_jsonl(
+        folder / "text_instructions" / "text_instructions.jsonl",
+        texts.text_instructions(world, concepts),
+    )
+    done()
+    for name, captioned in (
+        ("captions_align", pictured.captions_align(world, concepts)),
+        ("pairs", pictured.pairs(world, concepts)),
+    ):
+        counts[name] = write_pairs(folder / name, captioned, views)
+        done()
+    pages = list(pictured.pages(world, concepts))
+    counts["pages"] = _write_pages(pages, views, folder / "pages")
+    done()
+    for name, share in GALLERY_SHARES.items():
+        drawn = pictured.pages(world, concepts, share, name)
+        counts[name] = _write_pages(list(drawn), views, folder / name)
+        done()
+    counts["page_pairs"] = write_pairs(
+        folder / "page_pairs", (item for page in pages for item in page.items), views
+    )
+    done()
+    instructions = list(pictured.instructions(world, concepts))
+    write_json(folder / "instructions" / "instructions.json", instructions)
+    counts["instructions"] = len(instructions)
+    _link(views, folder / "instructions", (Path(i["image"]).name for i in instructions))
+    done()
+    return counts
 
 
 def _write_pages(pages: Sequence[pictured.Page], views: Path, folder: Path) -> int:

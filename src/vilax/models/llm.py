@@ -118,6 +118,25 @@ class LanguageModel(nn.Module):
         out = self.decoder(inputs_embeds=embeddings, position_ids=positions, use_cache=False)
         return out.last_hidden_state  # type: ignore[no-any-return]
 
+    def layers(
+        self,
+        embeddings: Float[Tensor, "rows length width"],
+        positions: Int[Tensor, "rows length"],
+        visual: Bool[Tensor, "rows length"] | None = None,
+    ) -> list[Float[Tensor, "rows length width"]]:
+        """What goes into the first block, and what comes out of each; arguments as of a call.
+
+        The last one is taken behind the final norm, as transformers gives it.
+        """
+        self.route.set(visual)
+        out = self.decoder(
+            inputs_embeds=embeddings,
+            position_ids=positions,
+            use_cache=False,
+            output_hidden_states=True,
+        )
+        return list(out.hidden_states)
+
     def logits(
         self, hidden: Float[Tensor, "*positions width"]
     ) -> Float[Tensor, "*positions vocab"]:

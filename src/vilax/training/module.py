@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,12 @@ from vilax.config.schema.stage import Stage
 from vilax.models.freeze import PartPlan
 from vilax.models.sharding import shard
 from vilax.models.vlm import VisionLanguageModel, count_supervised
-from vilax.training.optimisation import build_optimizer, clip_gradients, set_rates
+from vilax.training.optimisation import (
+    build_optimizer,
+    clip_gradients,
+    gradient_norms,
+    set_rates,
+)
 from vilax.training.steps import StepBatch
 
 
@@ -50,6 +55,11 @@ class Progress:
         """Share of the stage's budget that is used; 1 or more when it is over."""
         seen: int = getattr(self, stage.budget.kind)
         return seen / stage.budget.amount
+
+
+Measurer = Callable[[VisionLanguageModel, int], Mapping[str, Any]]
+"""Asked after each optimizer step, with the number of steps: what it gives joins the row of
+metrics. It must leave weights, gradients and random numbers as they are."""
 
 
 class StageModule(L.LightningModule):
@@ -93,6 +103,7 @@ class StageModule(L.LightningModule):
         self.loss_chunk = loss_chunk
         self.on_step = on_step
         self.progress = Progress()
+        self.measurers: list[Measurer] = []
         self.is_sharded = False
         self._ended = time.perf_counter()
 
@@ -147,6 +158,7 @@ class StageModule(L.LightningModule):
                 + named(batch)
             )
         trained = [p for p in self.model.parameters() if p.requires_grad]
+        norms = gradient_norms(self.model)
         norm = clip_gradients(trained, self.stage.optimizer.clip)
         if not math.isfinite(norm):
             raise TrainingStopped(
@@ -162,6 +174,7 @@ class StageModule(L.LightningModule):
             "share": min(1.0, self.progress.used(self.stage)),
             "loss": loss_mean,
             "gradient_norm": norm,
+            "gradient_norm_by_part": norms,
             "tokens": self.progress.tokens,
             "supervised": self.progress.supervised,
             "documents": self.progress.documents,
@@ -172,6 +185,8 @@ class StageModule(L.LightningModule):
             "rates": {g["part"]: g["lr"] for g in optimizer.optimizer.param_groups},
         }
         self._ended = now
+        for callback in self.measurers:
+            row |= callback(self.model, self.progress.step)
         self.on_step(self, row)
         if self.progress.used(self.stage) >= 1.0:
             self.trainer.should_stop = True

@@ -65,3 +65,14 @@ def clip_gradients(parameters: Iterable[nn.Parameter], largest: float) -> float:
     if isinstance(norm, DTensor):
         norm = norm.full_tensor()
     return float(norm)
+
+
+def gradient_norms(model: VisionLanguageModel) -> dict[str, float]:
+    """Norm of the gradient of each part that has one, before clipping; every rank must call it."""
+    norms = {}
+    for part, module in parts_of(model).items():
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
+        if gradients:
+            norm = nn.utils.get_total_norm(gradients)
+            norms[part] = float(norm.full_tensor() if isinstance(norm, DTensor) else norm)
+    return norms

@@ -1,7 +1,7 @@
 """A recipe: which stages a run has, what makes each of them itself, and running them in order."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vilax.artifacts.identity import VERSIONS, identity, science_dump, sources_hash
 from vilax.artifacts.store import Entry, Store, read_entry
@@ -10,6 +10,9 @@ from vilax.config.locate import store_dir
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
 from vilax.training.sources import corpus_settings, data_fingerprint
+
+if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
 
 DATA_SOURCES = (
     "chat",
@@ -152,12 +155,16 @@ def find_stage(run: Run, name: str) -> Entry | None:
     )
 
 
-def run_recipe(run: Run) -> list[Entry]:
+def run_recipe(run: Run, callbacks: tuple["Callback", ...] = ()) -> list[Entry]:
     """Run or reuse the stages of a recipe, in order.
+
+    Args:
+        run: the recipe.
+        callbacks: Lightning callbacks of every stage, for measurements.
 
     Returns:
         The stages' results, the last of which is the recipe's.
     """
     from vilax.training.stage import run_stage
 
-    return [run_stage(run, name) for name in stages_of(run)]
+    return [run_stage(run, name, callbacks=callbacks) for name in stages_of(run)]

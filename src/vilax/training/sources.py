@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from vilax.artifacts.identity import science_dump
+from vilax.config.errors import ConfigError
 from vilax.config.schema.data import Corpus
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
@@ -53,6 +54,38 @@ def open_reader(run: Run, name: str, encoder: PromptEncoder | None = None) -> Re
     if encoder is None:
         return select(reader, corpus.select)
     return select(reader, corpus.select, tokens, f"{corpus.template} {encoder.fingerprint()}")
+
+
+def held_out_path(run: Run, name: str) -> str | None:
+    """Where a corpus's held-out documents lie; None where there are none."""
+    corpus = run.corpora.get(name)
+    if corpus is None:
+        return None
+    if corpus.held_out is None and corpus.path.startswith(MICRO):
+        return f"{MICRO}{micro_corpora.HELD_OUT}/{corpus.path.removeprefix(MICRO)}"
+    return corpus.held_out
+
+
+def open_held_out(run: Run, name: str) -> Reader:
+    """The documents of a corpus that nothing is trained on.
+
+    Raises:
+        ConfigError: the corpus has none, naming the key.
+    """
+    path = held_out_path(run, name)
+    if path is None:
+        raise ConfigError(f"corpora.{name}.held_out is not given: expected a file or folder")
+    corpus = corpus_config(run, name)
+    images = None if corpus.images is None else place(corpus.images)
+    return open_corpus(name, corpus_path(run, path), corpus.format, images)
+
+
+def held_out_print(run: Run, name: str) -> str:
+    """Fingerprint of a corpus's held-out documents."""
+    path = held_out_path(run, name)
+    if path is not None and path.startswith(MICRO):
+        return f"{path} {micro_corpora.fingerprint(run.micro)}"
+    return open_held_out(run, name).fingerprint()
 
 
 def corpus_settings(run: Run, stage: Stage) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def _train(
         row["data"] |= {"split": seen.split, "dropped": sum(seen.dropped.values())}
         bar.update(row["share"], row["loss"], speed, row["data_wait"], seen.bad)
         is_due = row["step"] % run.trainer.log_steps == 0 or row["share"] >= 1.0
-        if rank == 0 and is_due:
+        if rank == 0 and (is_due or "measured" in row):
             metrics.write(row)
 
     module = StageModule(

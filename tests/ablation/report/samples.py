@@ -125,4 +125,21 @@ def collected(folder: Path, seeds: tuple[int, ...] = (0,), items: int = 60) -> C
         results[one.arm, one.seed, "evaluation"] = found
         facts.scores[one.seed], facts.chance = read_scores(found)
     controls = {seed: draw("base", seed, ("text_relation",), items) for seed in seeds}
-    return Collected(resolved, arms, controls, {}, (), results)
+    measures = {(one.arm, one.seed): measured(one.arm, one.seed) for one in resolved.runs}
+    return Collected(resolved, arms, controls, {}, (), results, measures)
+
+
+def measured(arm: str, seed: int) -> dict[str, Any]:
+    """What a stored ``measures.json`` holds; arms that train the LLM align deeper."""
+    rng = np.random.default_rng([seed, ord(arm[0])])
+    height = 0.2 + 0.05 * (ord(arm[0]) - ord("a"))
+    values = [height + 0.02 * layer + float(rng.normal(0, 0.005)) for layer in range(5)]
+    falling = [2.0 - 0.2 * n * height for n in range(4)]
+    tokens = [400, 300, 200, 100]
+    return {
+        "alignment": {"layers": list(range(5)), "values": values, "documents": 64},
+        "text_drift": {"perplexity": 9.0 + height, "base_perplexity": 7.5, "tokens": 1000},
+        "loss_by_position": {"edges": [0, 8, 16, 32], "loss": falling, "tokens": tokens},
+        "loss_by_images": {"images": [0, 1, 2, 3], "loss": falling, "tokens": tokens},
+        "missing": {},
+    }

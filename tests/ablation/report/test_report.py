@@ -84,7 +84,7 @@ def test_json_has_what_scripts_rely_on(five: Report, tmp_path: Path) -> None:
         100 * arm["seeds"]["0"]["tasks"]["relation"]["4"]
     )
     assert {s["name"] for s in arm["stages"]} == {"text", "align", "pretrain", "sft"}
-    assert len(one["claims"]) == 5
+    assert len(one["claims"]) == 7
     for claim in one["claims"].values():
         assert claim["verdict"] in ("holds", "contradicts", "undecided")
         low, high = claim["interval"]

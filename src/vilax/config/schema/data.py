@@ -23,6 +23,9 @@ class Corpus(Node):
     """On-disk layout: a name of ``conf/format`` or a YAML file; auto tells it from the content."""
     images: str | None = None
     """Folder or tar in which pictures and videos lie; null: beside the annotation file."""
+    held_out: str | None = execution(None)
+    """Documents in the same format that nothing is trained on, for measures; null: the micro
+    world's own where ``path`` is of it, else none."""
     template: Template = "raw"
     """How turns become text: raw documents as they are, a conversation template, or the LLM's own
     (tokenizer)."""

@@ -6,6 +6,7 @@ from vilax.config.schema.base import Node, execution
 from vilax.config.schema.data import Corpus, MicroWorld, Template
 from vilax.config.schema.evaluation import Evaluation
 from vilax.config.schema.execution import Features, Logger, Store, Trainer
+from vilax.config.schema.measures import Measures
 from vilax.config.schema.model import Encoder, Kernels, Llm, Projector
 from vilax.config.schema.stage import Stage
 
@@ -50,6 +51,8 @@ class Run(Node):
     """Stage store."""
     evaluation: Evaluation = Evaluation()
     """What ``vilax evaluate`` and comparisons ask."""
+    measures: Measures = Measures()
+    """What comparisons and ``vilax measure`` measure beside the tasks."""
 
     def template_of(self, stage: str) -> Template:
         """The conversation template of a stage's corpora, or ``raw``."""
