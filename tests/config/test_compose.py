@@ -218,7 +218,8 @@ def test_composing_loads_no_torch() -> None:
 def test_paper_scale_carries_the_released_recipe() -> None:
     """paper.md 2.2."""
     run = compose_run(["scale=paper"])
-    rows = {n: (s.batch, s.length, s.rates.projector) for n, s in run.stages.items()}
+    stages = {name: run.stages[name] for name in run.order}
+    rows = {n: (s.batch, s.length, s.rates.projector) for n, s in stages.items()}
     assert rows == {
         "align": (256, 2048, 1e-3),
         "pretrain": (1024, 4096, 5e-5),

@@ -158,8 +158,9 @@ def flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 def _budgets(resolved: Resolved) -> Iterator[Budget]:
     """Budgets of each stage, in the arms that train it.
 
-    The same budget on the same data, read with the same encoder and projector, is equal in every
-    quantity. Else it must be given in the quantity that is held equal.
+    The same budget on the same data may be in any unit; what else decides how much it comes to,
+    such as the tokens of a picture, shows in what the run measures. On other data it must be given
+    in the quantity that is held equal.
     """
     quantity, varies = resolved.comparison.held_equal, resolved.comparison.varies
     runs = {one.arm: one.run for one in resolved.runs if one.seed == resolved.seeds[0]}
@@ -184,10 +185,9 @@ def _budgets(resolved: Resolved) -> Iterator[Budget]:
 
 
 def _read(run: Run, stage: Stage) -> Any:
-    """Everything that decides how many tokens and pictures a budget comes to."""
+    """The data of a stage: its blend, and its corpora."""
     corpora = {name: science_dump(corpus_config(run, name)) for name in stage.blend.corpora}
-    seen = [science_dump(run.encoder), science_dump(run.projector)]
-    return science_dump(stage.blend), corpora, seen if "encoder" in stage.parts else []
+    return science_dump(stage.blend), corpora
 
 
 def measured_faults(
