@@ -60,7 +60,7 @@ reproduce-ablations: setup ## Train and judge the paper's comparisons; writes ou
 	@$(BIN)/vilax compare $(WANTED) --scale $(SCALE) --seeds $(SEEDS) --launcher $(LAUNCHER) \
 	  $(if $(JOBS),--jobs $(JOBS)) $(if $(GPUS),--gpus $(GPUS)) $(foreach word,$(SLURM),--slurm $(word))
 
-report: setup ## Write the page again from the last report.json; trains nothing
+report: setup ## Gather the report again from the store; trains nothing
 	@$(BIN)/vilax report --scale $(SCALE)
 
 test: setup ## Run the tests, on all cores (JOBS=n: on n)

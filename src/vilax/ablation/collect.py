@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from vilax.ablation.claims import control_failure
-from vilax.ablation.comparison import Resolved
+from vilax.ablation.comparison import ArmRun, Resolved
 from vilax.ablation.contrast import contrast
 from vilax.ablation.control import declared, measured_faults
 from vilax.ablation.executor import Outcome
@@ -55,6 +55,8 @@ class ArmFacts:
         scores: seed to scores of its last stage, for the seeds that were done.
         chance: task to the score of guessing, where that is defined.
         failed: why a seed of it is missing; empty: none is.
+        retry: the command that tries that seed again.
+        waiting: what of it has not been run; empty: nothing.
     """
 
     title: str
@@ -64,6 +66,8 @@ class ArmFacts:
     scores: dict[int, TaskScores] = field(default_factory=dict)
     chance: dict[str, float] = field(default_factory=dict)
     failed: str = ""
+    retry: str = ""
+    waiting: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,7 @@ def collect(
         node = graph.nodes[graph.evaluations[place]]
         entry = node.entry or lookup.find_evaluation(node.run, node.stage)
         if entry is None:
-            why = _why(outcomes, missing or node)
-            facts.failed = facts.failed or f"seed {one.seed}: {why}"
+            _note_missing(facts, one, missing or node, outcomes)
             continue
         results[one.arm, one.seed, "evaluation"] = entry
         found = _measured(graph, place, lookup)
@@ -200,11 +203,16 @@ def mean_scores(scores: Sequence[Mapping[int, Mapping[str, float]]]) -> dict[int
     return {k: fmean(values) for k, values in means.items()}
 
 
-def _why(outcomes: Mapping[str, Outcome], node: Node) -> str:
+def _note_missing(
+    facts: ArmFacts, one: ArmRun, node: Node, outcomes: Mapping[str, Outcome]
+) -> None:
+    """Note the first seed of an arm that failed, and the first that was not run."""
     outcome = outcomes.get(node.key)
     if outcome is None:
-        return f"{node.title} has not been run"
-    return f"{node.title}: {outcome.failure}"
+        facts.waiting = facts.waiting or f"seed {one.seed}: {node.title} has not been run"
+    elif not facts.failed:
+        facts.failed = f"seed {one.seed}: {node.title}: {outcome.failure}"
+        facts.retry = one.command
 
 
 def stage_facts(name: str, seed: int, entry: Entry, reused: bool) -> StageFacts:

@@ -147,21 +147,23 @@ def run(
     resolved: Sequence[Resolved], graph: Graph, launch: Callable[[], tuple[Pool, Room]]
 ) -> list[Collected]:
     """Run what is pending and gather what there is then, also where something failed."""
+    from vilax.ablation.report.live import Live
+
     outcomes: dict[str, Outcome] = {}
+    lookup = store_lookup()
     opened = launch() if graph.pending else None
     with Display(graph) as display:
         if opened is not None:
             pool, room = opened
-            outcomes = execute(graph.pending, pool, display, room, held_by)
-    lookup = store_lookup()
+            with Live(display, resolved, graph, lookup) as live:
+                outcomes = execute(graph.pending, pool, live, room, held_by)
     return [collect(comparison, graph, outcomes, lookup) for comparison in resolved]
 
 
 def publish(collected: Sequence[Collected], scale: str) -> Path:
     """Write the report and the dashboards; returns the report's page."""
     from vilax.ablation.dashboards import publish_arm
-    from vilax.ablation.report.content import content
-    from vilax.ablation.report.write import report_folder, write
+    from vilax.ablation.report import accumulate
 
     for one in collected:
         for run in one.resolved.runs:
@@ -175,7 +177,7 @@ def publish(collected: Sequence[Collected], scale: str) -> Path:
                 config = run.run.model_dump(mode="json")
                 settings = run.run.logger
                 publish_arm(run.comparison, run.arm, run.seed, done, evaluation, config, settings)
-    return write(content(collected, scale), report_folder(scale))
+    return accumulate.publish(collected, scale, collected[0].resolved.config_dir)
 
 
 def failures(collected: Sequence[Collected]) -> list[str]:
@@ -183,8 +185,8 @@ def failures(collected: Sequence[Collected]) -> list[str]:
     lines = []
     for one in collected:
         for arm, facts in one.arms.items():
-            if facts.failed:
-                lines.append(f"{one.resolved.name}, arm {arm}, {facts.failed}")
-                lines.append(f"  try it alone: {facts.command}")
+            if facts.failed or facts.waiting:
+                lines.append(f"{one.resolved.name}, arm {arm}, {facts.failed or facts.waiting}")
+                lines.append(f"  try it alone: {facts.retry or facts.command}")
         lines += [f"{one.resolved.name}: {sentence}" for sentence in one.unequal]
     return lines

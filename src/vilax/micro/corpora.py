@@ -86,13 +86,21 @@ def path(world: MicroWorld, name: str) -> Path:
     """
     if name not in NAMES:
         raise unknown("corpus of the micro world", name, NAMES)
-    root = cache_dir() / "micro"
-    folder = root / fingerprint(world)
-    if not (folder / MANIFEST).is_file():
-        root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / f"{folder.name}.lock"):
+    folder = _folder(world)
+    if not is_built(world):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / f"{folder.name}.lock"):
             build(world, folder)
     return folder / name
+
+
+def is_built(world: MicroWorld) -> bool:
+    """Whether a world's corpora lie in the cache."""
+    return (_folder(world) / MANIFEST).is_file()
+
+
+def _folder(world: MicroWorld) -> Path:
+    return cache_dir() / "micro" / fingerprint(world)
 
 
 def build(world: MicroWorld, folder: Path) -> None:

@@ -73,10 +73,10 @@ def evaluation(folder: Path, name: str, scores: TaskScores) -> Entry:
             "chance": CHANCE.get(task),
         }
         for k, one in by_k.items():
-            lines += [
-                json.dumps({"task": task, "k": k, "id": i, "subject": i.split("-")[1], "score": v})
-                for i, v in one.items()
-            ]
+            for i, v in one.items():
+                row = {"task": task, "k": k, "seed": 0, "id": i, "subject": i.split("-")[1]}
+                row |= {"score": v, "prompt": f"<image> {i} is", "reference": ["red"]}
+                lines.append(json.dumps(row | {"answer": "red" if v else "blue"}))
     (here / "results.json").write_text(json.dumps({"tasks": tasks}))
     (here / "predictions.jsonl").write_text("\n".join(lines) + "\n")
     return entry("evaluation", name, here, {"seconds": 31.0})
@@ -94,7 +94,13 @@ def stage(folder: Path, name: str, identity: str) -> Entry:
         rows = []
         for i in range(1, 101):
             loss = end + (start - end) * np.exp(-i / 20) + rng.normal(0, 0.05)
-            rows.append(json.dumps({"step": i, "share": i / 100, "loss": loss}))
+            row = {
+                "step": i,
+                "share": i / 100,
+                "loss": loss,
+                "supervised": BUDGETS[name] * i // 300,
+            }
+            rows.append(json.dumps(row))
         (here / "metrics.jsonl").write_text("\n".join(rows) + "\n")
     meta = {"name": name, "seconds": BUDGETS[name] / 9000}
     return entry("stage", identity, here, meta)
@@ -125,21 +131,37 @@ def collected(folder: Path, seeds: tuple[int, ...] = (0,), items: int = 60) -> C
         results[one.arm, one.seed, "evaluation"] = found
         facts.scores[one.seed], facts.chance = read_scores(found)
     controls = {seed: draw("base", seed, ("text_relation",), items) for seed in seeds}
-    measures = {(one.arm, one.seed): measured(one.arm, one.seed) for one in resolved.runs}
-    return Collected(resolved, arms, controls, {}, (), results, measures)
+    measured = {(one.arm, one.seed): measures(one.arm, one.seed) for one in resolved.runs}
+    base = {seed: measures("base", seed) for seed in seeds}
+    return Collected(resolved, arms, controls, {}, (), results, measured, base)
 
 
-def measured(arm: str, seed: int) -> dict[str, Any]:
-    """What a stored ``measures.json`` holds; arms that train the LLM align deeper."""
-    rng = np.random.default_rng([seed, ord(arm[0])])
-    height = 0.2 + 0.05 * (ord(arm[0]) - ord("a"))
-    values = [height + 0.02 * layer + float(rng.normal(0, 0.005)) for layer in range(5)]
-    falling = [2.0 - 0.2 * n * height for n in range(4)]
-    tokens = [400, 300, 200, 100]
+def measures(arm: str, seed: int) -> dict[str, Any]:
+    """What ``measures.json`` of an arm's last stage would hold."""
+    rng = np.random.default_rng([seed, ord(arm[0]), 7])
+    height = {"a": 0.1, "b": 0.2, "c": 0.45, "d": 0.5}.get(arm, 0.05)
+    layers = list(range(7))
     return {
-        "alignment": {"layers": list(range(5)), "values": values, "documents": 64},
-        "text_drift": {"perplexity": 9.0 + height, "base_perplexity": 7.5, "tokens": 1000},
-        "loss_by_position": {"edges": [0, 8, 16, 32], "loss": falling, "tokens": tokens},
-        "loss_by_images": {"images": [0, 1, 2, 3], "loss": falling, "tokens": tokens},
+        "alignment": {
+            "layers": layers,
+            "values": [height * i / 6 + float(rng.normal(0, 0.01)) for i in layers],
+            "documents": 64,
+        },
+        "text_drift": {
+            "perplexity": 4.5 + height + float(rng.normal(0, 0.02)),
+            "base_perplexity": 4.5,
+            "tokens": 20_000,
+        },
+        "loss_by_position": {
+            "edges": [0, 16, 32, 64, 128, 256],
+            "loss": [2.4 - height * i / 3 for i in range(5)],
+            "tokens": [900, 900, 1800, 3600, 7200],
+        },
+        "loss_by_images": {
+            "images": [0, 1, 2, 4],
+            "loss": [2.3 - height * i / 2 for i in range(4)],
+            "tokens": [500, 500, 400, 300],
+        },
+        "held_out": {"pages": {"loss": 2.1 - height + float(rng.normal(0, 0.01)), "tokens": 9000}},
         "missing": {},
     }

@@ -1,6 +1,7 @@
 import pytest
 
-from vilax.ablation.report.charts import Level, Series, bounds, interval, lines, mark, ticks
+from vilax.ablation.report.charts import Level, Series, bounds, compact, lines, mark, ticks
+from vilax.ablation.report.forest import interval
 
 
 def test_ticks_are_round_and_within() -> None:
@@ -51,3 +52,22 @@ def test_an_interval_beyond_the_scale_ends_in_an_arrow() -> None:
 def test_styles_differ_without_colour() -> None:
     assert len({mark(0, 0, style).split("class")[0] for style in range(2)}) == 2
     assert len({mark(0, 0, style).replace(f"s{style}", "") for style in range(4)}) == 4
+
+
+def test_long_names_are_cut_and_many_marks_thinned() -> None:
+    points = [(float(x), 1.0 + x) for x in range(30)]
+    drawn = lines("deep", [Series("pages_cut_into_pairs", points, 0)], "layer", list(range(30)))
+    assert "pages_cut_in…" in drawn
+    assert "pages_cut_into_pairs from 1 to 30" in drawn.partition("</desc>")[0]
+    assert drawn.count('text-anchor="middle"') <= 7
+
+
+def test_large_numbers_on_axes_are_short() -> None:
+    assert [compact(x) for x in (0, 12, 2500, 1_500_000, 2e9)] == ["0", "12", "2.5k", "1.5M", "2G"]
+
+
+def test_the_papers_effect_is_a_mark_of_its_own() -> None:
+    plain = interval(0, -1, 1, 5, (-2, 2), "v-holds")
+    with_paper = interval(0, -1, 1, 5, (-2, 2), "v-holds", paper=3.0)
+    assert "hollow" not in plain and "hollow" in with_paper
+    assert "the paper&#x27;s effect +3" in with_paper

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from tests.ablation.report.samples import collected
 from vilax.ablation.report.content import content
-from vilax.ablation.report.page import page
-from vilax.ablation.report.tables import definition, limits
+from vilax.ablation.report.limits import limits
+from vilax.ablation.report.page import comparison_page
+from vilax.ablation.report.wording import definition
 from vilax.config.schema.comparison import (
     Claim,
     Endpoint,
@@ -55,7 +56,7 @@ def test_every_kind_of_claim_says_its_test_and_null_arms_their_count(
     assert one.claims["rise"].verdict == "holds"
     assert one.claims["fall"].effect is not None and one.claims["fall"].effect > 0
     assert one.claims["gap"].power is not None and one.claims["gap"].power > 0.9
-    assert one.claims["loss"].reason == "held_out was not measured on arm b, a"
+    assert one.claims["loss"].verdict == "contradicts"
     assert "c and d are equal but for the seed" in one.calibration[0]
     assert f"{one.calibration[0]}." in limits(one, "micro")
-    assert "c - b &gt; d - a at 4 shots" in page(report)
+    assert "c - b &gt; d - a at 4 shots" in comparison_page("freezing", one, report)

@@ -2,54 +2,22 @@
 
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.ablation.fakes import freezing
+from tests.ablation.fakes import entry, freezing
+from tests.ablation.report.reading import parse
 from tests.ablation.report.samples import collected
 from vilax.ablation.report.content import content
+from vilax.ablation.report.learning import curve, measured
 from vilax.ablation.report.model import Report
-from vilax.ablation.report.write import read, report_folder, write
+from vilax.ablation.report.write import read, write
 from vilax.cli.main import main
 from vilax.config.errors import ConfigError
 
-VOID = {"meta", "line", "rect", "circle", "polygon", "polyline"}
 HOSTILE = "<script>alert('x')</script>\"'&|*_`<img src=http://evil.example/x>"
-
-
-class Reader(HTMLParser):
-    """Collects tags, attributes and text; fails on tags that do not match."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def parse(page: str) -> Reader:
-    reader = Reader()
-    reader.feed(page)
-    reader.close()
-    assert reader.open == []
-    return reader
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +29,11 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Report:
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Report:
     return content([collected(tmp_path_factory.mktemp("single"))], "micro")
+
+
+def page_of(report: Any, folder: Path) -> str:
+    """The page of the freezing comparison."""
+    return (write(report, folder).parent / "freezing.html").read_text()
 
 
 def changed(report: Report, **changes: Any) -> dict[str, Any]:
@@ -84,6 +57,10 @@ def test_json_has_what_scripts_rely_on(five: Report, tmp_path: Path) -> None:
         100 * arm["seeds"]["0"]["tasks"]["relation"]["4"]
     )
     assert {s["name"] for s in arm["stages"]} == {"text", "align", "pretrain", "sft"}
+    assert arm["tokens"] == sum(s["tokens"] for s in arm["stages"]) > 0
+    assert arm["seconds"] == pytest.approx(sum(s["seconds"] for s in arm["stages"]), abs=1)
+    assert arm["stages_reused"] + arm["stages_trained"] == len(arm["stages"])
+    assert arm["stages_reused"] == sum(s["reused"] for s in arm["stages"]) > 0
     assert len(one["claims"]) == 7
     for claim in one["claims"].values():
         assert claim["verdict"] in ("holds", "contradicts", "undecided")
@@ -101,7 +78,7 @@ def test_one_seed_decides_nothing(single: Report) -> None:
 
 
 def test_page_shows_every_arm_claim_command_and_figure(five: Report, tmp_path: Path) -> None:
-    text = parse(write(five, tmp_path).read_text()).text
+    text = parse(page_of(five, tmp_path)).text
     one = five.comparisons["freezing"]
     for arm in one.arms.values():
         assert arm.title in text
@@ -111,27 +88,6 @@ def test_page_shows_every_arm_claim_command_and_figure(five: Report, tmp_path: P
     for task in ("open answer", "caption", "relation", "text relation"):
         assert task in text
     assert "109.4" in text and one.command in text and one.question in text
-
-
-def test_page_loads_nothing(five: Report, tmp_path: Path) -> None:
-    reader = parse(write(five, tmp_path).read_text())
-    for tag, attributes in reader.tags:
-        assert tag not in ("script", "link", "img", "iframe", "object", "embed", "base")
-        assert not {"src", "srcset", "data", "background"} & set(attributes)
-        assert not any(name.startswith("on") for name in attributes)
-        assert (attributes.get("href") or "#").startswith("#")
-    style = re.search(r"<style>(.*?)</style>", (tmp_path / "report.html").read_text(), re.S)
-    assert style is not None
-    assert "url(" not in style[1] and "@import" not in style[1]
-
-
-def test_charts_have_words_for_those_who_cannot_see_them(five: Report, tmp_path: Path) -> None:
-    reader = parse(write(five, tmp_path).read_text())
-    drawings = [attributes for tag, attributes in reader.tags if tag == "svg"]
-    assert len(drawings) > 10
-    for attributes in drawings:
-        assert attributes.get("aria-hidden") == "true" or attributes.get("aria-label")
-    assert all(a.get("scope") for tag, a in reader.tags if tag == "th")
 
 
 def test_markdown_and_json_agree(five: Report, tmp_path: Path) -> None:
@@ -144,15 +100,17 @@ def test_markdown_and_json_agree(five: Report, tmp_path: Path) -> None:
     for arm in five.comparisons["freezing"].arms.values():
         assert f"`{arm.command}`" in text
     widths = [line.count("|") for line in text.splitlines() if line.startswith("| a |")]
-    assert widths == [10, 12]
+    assert widths[:2] == [10, 12]
 
 
 def test_the_same_report_gives_the_same_bytes(five: Report, tmp_path: Path) -> None:
     write(five, tmp_path / "one")
     write(read(tmp_path / "one"), tmp_path / "two")
-    for name in ("report.html", "report.md", "report.json"):
+    names = sorted(file.name for file in (tmp_path / "one").iterdir())
+    pages = ["freezing.csv", "freezing.html", "freezing.tex"]
+    assert names == [*pages, "report.html", "report.json", "report.md"]
+    for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert len(list((tmp_path / "one").iterdir())) == 3
 
 
 def test_hostile_text_stays_text(five: Report, tmp_path: Path) -> None:
@@ -171,10 +129,19 @@ def test_hostile_text_stays_text(five: Report, tmp_path: Path) -> None:
     one["arms"][HOSTILE] = one["arms"]["a"]
     one["curves"]["relation"][HOSTILE] = one["curves"]["relation"]["a"]
     stored["comparisons"][HOSTILE] = one
-    page = write(stored, tmp_path)
-    reader = parse(page.read_text())
-    assert not {"script", "img"} & {tag for tag, _ in reader.tags}
-    assert HOSTILE in reader.text
+    one["claims"][HOSTILE] = one["claims"]["train_llm_in_sft"]
+    example = one["examples"]["items"][0]
+    example |= {"task": HOSTILE, "id": HOSTILE, "prompt": HOSTILE, "reference": HOSTILE}
+    example["answers"][HOSTILE] = {"answer": HOSTILE, "score": 1.0}
+    stored["open"] = {f"open {HOSTILE}": one | {"state": "open", "state_reason": HOSTILE}}
+    write(stored, tmp_path)
+    pages = list(tmp_path.glob("*.html"))
+    assert len(pages) == 3
+    for page in pages:
+        reader = parse(page.read_text())
+        assert [tag for tag, _ in reader.tags].count("script") == 1
+        assert "img" not in {tag for tag, _ in reader.tags}
+        assert HOSTILE in reader.text
     markdown = (tmp_path / "report.md").read_text()
     assert "<script" not in re.sub(r"`[^`]*`", "", markdown.replace("\\`", ""))
 
@@ -183,7 +150,7 @@ def test_a_failed_arm_and_control_are_said(five: Report, tmp_path: Path) -> None
     stored = changed(five, controls={"relation": {"control": "text_relation", "failed": "too low"}})
     arm = stored["comparisons"]["freezing"]["arms"]["c"]
     arm |= {"failed": "seed 0: pretrain: loss is not a number", "seeds": {}, "stages": []}
-    text = parse(write(stored, tmp_path).read_text()).text
+    text = parse(page_of(stored, tmp_path)).text
     assert "Arm c is incomplete: seed 0: pretrain: loss is not a number." in text
     assert "relation carries no claim: too low." in text
     assert "not done" in text
@@ -207,18 +174,18 @@ def test_nothing_done_is_a_report_too(tmp_path: Path) -> None:
     assert isinstance(empty.results, dict)
     empty.results.clear()
     page = write(content([empty], "micro"), tmp_path / "out")
-    assert "no scores of arm" in page.read_text()
+    assert "no scores of arm" in (page.parent / "freezing.html").read_text()
 
 
 def test_a_comparison_without_a_papers_table(five: Report, tmp_path: Path) -> None:
     paper = {"source": "none", "columns": [], "rows": {}, "note": ""}
     stored = changed(five, paper=paper, base={}, controls={}, claims={}, training={})
-    text = parse(write(stored, tmp_path).read_text()).text
+    text = parse(page_of(stored, tmp_path)).text
     assert "Freezing the LLM" in text
 
 
 def test_stages_that_arms_share_are_one_cell(five: Report, tmp_path: Path) -> None:
-    reader = parse(write(five, tmp_path).read_text())
+    reader = parse(page_of(five, tmp_path))
     spans = [a["rowspan"] for tag, a in reader.tags if tag == "td" and "rowspan" in a]
     one = five.comparisons["freezing"]
     first = {s.identity for arm in one.arms.values() for s in arm.stages if s.seed == 0}
@@ -231,12 +198,39 @@ def test_curves_of_arms_that_share_a_stage_are_one(five: Report) -> None:
     assert list(training["text"]) == ["a, b, c, d"]
     assert len(training["sft"]) == 4
     assert all(len(points) <= 60 for points in training["sft"].values())
+    assert [x for x, _ in training["sft"]["b"]][-1] == 100_000
+
+
+def test_training_curves_are_smooth_and_end_at_the_tokens_seen(tmp_path: Path) -> None:
+    rows = [
+        {"share": i / 100, "loss": 2.0 + (-1) ** i, "supervised": 10 * i, "step": i}
+        for i in range(1, 101)
+    ]
+    text = "\n".join(json.dumps(row) for row in rows) + '\n{"share": 1.0, "loss": NaN}\n{"torn'
+    (tmp_path / "metrics.jsonl").write_text(text)
+    points = curve(entry("stage", "x", tmp_path, {}))
+    assert points[-1][0] == 1000
+    assert len(points) == 60
+    assert all(abs(loss - 2.0) <= 0.34 for _, loss in points)
+
+
+def test_a_broken_measure_is_left_out_alone() -> None:
+    raw = {
+        "alignment": {"layers": [0, 1], "values": [0.1, float("nan")]},
+        "text_drift": {"perplexity": 5.0, "base_perplexity": 4.0, "tokens": 7},
+        "loss_by_images": {"images": [0, 1], "loss": [2.0, float("nan")], "tokens": [3, 0]},
+        "later": 1,
+    }
+    found = measured(raw)
+    assert found.alignment is None
+    assert found.text_drift is not None and found.text_drift.perplexity == 5.0
+    assert found.loss_by_images is not None and found.loss_by_images.loss == (2.0, None)
 
 
 def test_units_of_items_reach_the_intervals(tmp_path: Path) -> None:
     apart = collected(tmp_path / "apart")
-    for entry in apart.results.values():
-        file = entry.folder / "predictions.jsonl"
+    for found in apart.results.values():
+        file = found.folder / "predictions.jsonl"
         if file.exists():
             rows = [json.loads(line) for line in file.read_text().splitlines()]
             file.write_text("".join(json.dumps(r | {"subject": r["id"]}) + "\n" for r in rows))
@@ -245,23 +239,6 @@ def test_units_of_items_reach_the_intervals(tmp_path: Path) -> None:
     alone = content([apart], "micro").comparisons["freezing"]
     assert together.claims[name].effect == pytest.approx(alone.claims[name].effect)
     assert together.claims[name].interval != alone.claims[name].interval
-
-
-def test_report_command_writes_the_page_again(
-    five: Report,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("VILAX_OUTPUTS", str(tmp_path))
-    folder = report_folder("micro")
-    assert folder == tmp_path / "report" / "micro"
-    page = write(five, folder)
-    before = page.read_bytes()
-    page.unlink()
-    assert main(["report", "--scale", "micro"]) == 0
-    assert capsys.readouterr().out.strip() == str(page)
-    assert page.read_bytes() == before
 
 
 def test_report_command_without_a_report_says_what_writes_one(

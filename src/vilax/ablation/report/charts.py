@@ -1,4 +1,4 @@
-"""Small SVG charts without a library: lines with bands, and effects with their intervals.
+"""Small SVG charts without a library: lines with bands.
 
 Colours come from the style sheet (classes ``s0`` to ``s6``, Okabe and Ito's), so that a chart fits
 light and dark; dashes and marks tell series apart without colour.
@@ -19,6 +19,10 @@ LETTER = 7.2
 """Width of a label's letter, in pixels."""
 LABEL_GAP = 12.0
 """Smallest distance of two labels at line ends, in pixels."""
+LETTERS = 13
+"""Letters of a label at most; its beginning is shown."""
+MARKS = 6
+"""Labelled marks of the x axis at most."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +138,13 @@ def lines(
     low, high = bounds(values, zero)
     is_even = all(x in marks for one in series for x, _ in one.points)
     places = {x: i for i, x in enumerate(marks)} if is_even else {}
-    longest = max(len(name) for name in [*(s.name for s in series), *(v.name for v in levels)])
-    frame = Frame(x_label, marks, low, high, 14 + LETTER * longest, places)
+    names = [_short(name) for name in [*(s.name for s in series), *(v.name for v in levels)]]
+    frame = Frame(x_label, marks, low, high, 14 + LETTER * max(map(len, names)), places)
     said = "; ".join(
-        f"{one.name} from {one.points[0][1]:.1f} to {one.points[-1][1]:.1f}" for one in series
+        f"{one.name} from {one.points[0][1]:.3g} to {one.points[-1][1]:.3g}" for one in series
     )
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}:'
-        f' {escape(said)}">',
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{spoken(title, f"By {x_label}: {said}.")}',
         *_axes(frame),
         *(_level(frame, level) for level in levels),
         *(_band(frame, one) for one in series if one.band),
@@ -150,6 +153,23 @@ def lines(
         "</svg>",
     ]
     return "".join(parts)
+
+
+def spoken(title: str, detail: str) -> str:
+    """What a chart says to those who cannot see it: its first elements."""
+    return f"<title>{escape(title)}</title><desc>{escape(detail)}</desc>"
+
+
+def compact(value: float) -> str:
+    """A number for an axis: 1500000 as 1.5M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
 
 
 def _axes(frame: Frame) -> list[str]:
@@ -161,9 +181,11 @@ def _axes(frame: Frame) -> list[str]:
             f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}"/>'
             f'<text x="{LEFT - 7}" y="{at + 4:.1f}" text-anchor="end">{y:g}</text>'
         )
+    step = math.ceil(len(frame.marks) / MARKS)
     parts += [
-        f'<text x="{frame.x(x):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{x:g}</text>'
-        for x in frame.marks
+        f'<text x="{frame.x(x):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">'
+        f"{compact(x)}</text>"
+        for x in frame.marks[::step]
     ]
     middle = (LEFT + right) / 2
     parts.append(
@@ -211,8 +233,8 @@ def mark(x: float, y: float, style: int) -> str:
 
 def _labels(frame: Frame, series: Sequence[Series], levels: Sequence[Level]) -> list[str]:
     """Names at the ends of lines, pushed apart where they would overlap."""
-    wanted = [(frame.y(s.points[-1][1]), s.name, f"end s{s.style}") for s in series]
-    wanted += [(frame.y(level.y), level.name, "small") for level in levels]
+    wanted = [(frame.y(s.points[-1][1]), _short(s.name), f"end s{s.style}") for s in series]
+    wanted += [(frame.y(level.y), _short(level.name), "small") for level in levels]
     wanted.sort(key=lambda one: one[0])
     placed: list[float] = []
     for y, _, _ in wanted:
@@ -236,47 +258,3 @@ def key(style: int) -> str:
         '<svg class="key" viewBox="0 0 34 14" aria-hidden="true">'
         f'<polyline class="line s{style}" points="1,7 33,7"{dash}/>{mark(17, 7, style)}</svg>'
     )
-
-
-def interval(
-    effect: float, low: float, high: float, reach: float, zone: tuple[float, float], css: str
-) -> str:
-    """An effect with its interval on a scale from -reach to +reach.
-
-    Args:
-        effect: the effect.
-        low: lower end of the interval.
-        high: upper end of the interval.
-        reach: end of the scale; what lies beyond ends in an arrow.
-        zone: where the interval must lie for the claim to hold.
-        css: class that gives the colour.
-    """
-    width, height, middle = 280, 46, 14.0
-
-    def px(value: float) -> float:
-        return width / 2 + max(-1.0, min(1.0, value / reach)) * (width / 2 - 14)
-
-    left, right = px(zone[0]), px(zone[1])
-    parts = [
-        f'<svg class="interval" viewBox="0 0 {width} {height}" role="img" aria-label="effect'
-        f' {effect:+.1f}, interval {low:+.1f} to {high:+.1f}">',
-        f'<rect class="zone" x="{left:.1f}" y="1" width="{right - left:.1f}" height="26"/>',
-    ]
-    for value in ticks(-reach, reach, 4):
-        css_line, text = ("grid", f"{value:+g}") if value else ("zero", "0")
-        parts.append(
-            f'<line class="{css_line}" x1="{px(value):.1f}" x2="{px(value):.1f}" y1="1" y2="27"/>'
-            f'<text x="{px(value):.1f}" y="41" text-anchor="middle">{text}</text>'
-        )
-    parts.append(
-        f'<line class="bar {css}" x1="{px(low):.1f}" x2="{px(high):.1f}" y1="{middle}"'
-        f' y2="{middle}"/><circle class="mark {css}" cx="{px(effect):.1f}" cy="{middle}" r="5"/>'
-    )
-    for value, direction in ((low, -1), (high, 1)):
-        if abs(value) > reach:
-            tip = px(value) + 7 * direction
-            parts.append(
-                f'<polygon class="mark {css}" points="{tip:.1f},{middle} {px(value):.1f},'
-                f'{middle - 5} {px(value):.1f},{middle + 5}"/>'
-            )
-    return "".join(parts) + "</svg>"

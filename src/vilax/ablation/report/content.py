@@ -3,62 +3,69 @@
 import json
 import platform
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from vilax.ablation.calibration import calibrate, null_pairs
-from vilax.ablation.claims import LEVEL, judge
+from vilax.ablation.claims import LEVEL, Verdict, judge
 from vilax.ablation.collect import ArmFacts, Collected, TaskScores
+from vilax.ablation.comparison import Resolved
 from vilax.ablation.contrast import contrast
+from vilax.ablation.control import prove
+from vilax.ablation.report.examples import examples
+from vilax.ablation.report.learning import measured, training
 from vilax.ablation.report.model import ComparisonReport, Report
 from vilax.ablation.statistics import effect
-from vilax.artifacts.run_record import read_rows, versions
+from vilax.artifacts.run_record import versions
 from vilax.artifacts.store import Entry
-from vilax.config.schema.comparison import Endpoint
-
-CURVE_POINTS = 60
-"""Points kept of a training curve."""
+from vilax.config.schema.comparison import Comparison, Endpoint
 
 
-def content(collected: Sequence[Collected], scale: str) -> Report:
+def content(collected: Sequence[Collected], scale: str, has_examples: bool = True) -> Report:
     """The content of a report over comparisons.
 
     Args:
         collected: each comparison, as far as it was done.
         scale: name of the scale.
+        has_examples: look up answers on which arms differ, with their pictures.
     """
-    return Report(
-        scale=scale,
-        generated=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=versions() | {"machine": platform.machine()},
-        comparisons={one.resolved.name: comparison(one) for one in collected},
-    )
+    found = {one.resolved.name: comparison(one, has_examples) for one in collected}
+    return empty(scale).model_copy(update={"comparisons": found})
 
 
-def comparison(one: Collected) -> ComparisonReport:
+def empty(scale: str) -> Report:
+    """A report of nothing yet, made here and now."""
+    made_by = versions() | {"machine": platform.machine()}
+    return Report(scale=scale, generated=now(), versions=made_by, comparisons={})
+
+
+def now() -> str:
+    """The time, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def comparison(one: Collected, has_examples: bool = True) -> ComparisonReport:
     """One comparison's part of the content."""
-    settings = one.resolved.comparison
+    settings, resolved = one.resolved.comparison, one.resolved
     scores = {arm: facts.scores for arm, facts in one.arms.items()}
     evaluations = [entry for (_, _, stage), entry in one.results.items() if stage == "evaluation"]
     subjects = read_subjects(evaluations[0]) if evaluations else {}
+    claims = _claims(one, scores, subjects)
+    shots = sorted({k for claim in claims.values() for k in claim["shots"]})
+    is_named = bool(resolved.given) and not one.command
     return ComparisonReport.model_validate(
-        {
-            "title": settings.title,
-            "question": settings.question,
+        stated(settings)
+        | {
             "command": _command(one),
-            "seeds": one.resolved.seeds,
-            "stage": settings.stage,
-            "varies": settings.varies,
-            "held_equal": settings.held_equal,
+            "seeds": resolved.seeds,
             "unequal": one.unequal,
-            "tuning": settings.tuning,
-            "endpoints": {n: e.model_dump() for n, e in settings.endpoints.items()},
             "tasks": _tasks(evaluations, one),
-            "arms": {arm: _arm(facts, settings.endpoints) for arm, facts in one.arms.items()},
-            "claims": _claims(one, scores, subjects),
+            "arms": {arm: _arm(arm, facts, one) for arm, facts in one.arms.items()},
+            "open_arms": open_arms(settings, one.arms),
+            "claims": claims,
             "calibration": [
                 calibrate(*arms, scores, subjects).line for arms in null_pairs(settings)
             ],
@@ -68,11 +75,58 @@ def comparison(one: Collected) -> ComparisonReport:
                 task: {"control": control, "failed": one.failed_controls.get(task)}
                 for task, control in settings.controls.items()
             },
-            "training": _training(one),
-            "paper": settings.paper.model_dump(),
+            "training": training(one),
+            "base_measures": {str(s): measured(raw) for s, raw in one.base_measures.items()},
+            "examples": examples(one, shots) if has_examples else None,
+            "proof": proof(resolved),
             "timing": _timing(one.arms, evaluations),
+            "generated": now(),
+            "request": {
+                "name": resolved.given,
+                "seeds": resolved.seeds,
+                "extra": resolved.extra,
+                "config_dir": str(resolved.config_dir) if resolved.config_dir else None,
+            }
+            if is_named
+            else None,
         }
     )
+
+
+def stated(settings: Comparison) -> dict[str, Any]:
+    """What the files of a comparison say, whether it was run or not."""
+    return {
+        "title": settings.title,
+        "question": settings.question,
+        "stage": settings.stage,
+        "varies": settings.varies,
+        "held_equal": settings.held_equal,
+        "tuning": settings.tuning,
+        "endpoints": {n: e.model_dump() for n, e in settings.endpoints.items()},
+        "paper": settings.paper.model_dump(),
+    }
+
+
+def open_arms(settings: Comparison, ran: Container[str]) -> dict[str, Any]:
+    """Arms that have no run at this scale."""
+    return {
+        arm: {"title": a.title, "scales": settings.scales if a.scales is None else a.scales}
+        for arm, a in settings.arms.items()
+        if arm not in ran
+    }
+
+
+def proof(resolved: Resolved) -> dict[str, Any] | None:
+    """What the arms' configurations show; None where there is nothing to hold beside each other."""
+    if len(resolved.arms) < 2:
+        return None
+    found = prove(resolved)
+    return {
+        "equal": found.equal,
+        "differences": [vars(one) for one in found.differences],
+        "budgets": [vars(one) for one in found.budgets],
+        "faults": found.faults,
+    }
 
 
 def read_subjects(entry: Entry) -> dict[str, str]:
@@ -106,6 +160,11 @@ def _claims(
     verdicts = judge(
         settings.claims, settings.endpoints, scores, one.failed_controls, subjects, one.measures
     )
+    return claims_of(settings, verdicts)
+
+
+def claims_of(settings: Comparison, verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+    """Every claim as it was written, with its verdict."""
     contrasts = {name: contrast(claim) for name, claim in settings.claims.items()}
     return {
         name: {
@@ -125,7 +184,8 @@ def _claims(
     }
 
 
-def _arm(facts: ArmFacts, endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
+def _arm(arm: str, facts: ArmFacts, one: Collected) -> dict[str, Any]:
+    endpoints = one.resolved.comparison.endpoints
     seeds: dict[str, Any] = {}
     for seed, tasks in sorted(facts.scores.items()):
         means = {
@@ -140,6 +200,7 @@ def _arm(facts: ArmFacts, endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
                     for k in _common_shots(means, endpoint)
                 }
                 for name, endpoint in endpoints.items()
+                if endpoint.tasks
             },
         }
     return {
@@ -147,6 +208,15 @@ def _arm(facts: ArmFacts, endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
         "overrides": dict(facts.overrides),
         "command": facts.command,
         "failed": facts.failed or None,
+        "retry": facts.retry or None,
+        "waiting": facts.waiting or None,
+        "tokens": sum(int(stage.counts.get("tokens", 0)) for stage in facts.stages),
+        "seconds": round(sum(stage.seconds for stage in facts.stages), 1),
+        "stages_trained": sum(not stage.reused for stage in facts.stages),
+        "stages_reused": sum(stage.reused for stage in facts.stages),
+        "measures": {
+            str(seed): measured(raw) for (a, seed), raw in one.measures.items() if a == arm
+        },
         "stages": [
             {
                 "name": stage.name,
@@ -182,7 +252,7 @@ def _tasks(evaluations: Sequence[Entry], one: Collected) -> dict[str, Any]:
                 "items": facts.get("items", 0),
                 "is_text": task in controls,
             }
-    first = next(iter(one.resolved.comparison.endpoints.values())).tasks
+    first = next((e.tasks for e in one.resolved.comparison.endpoints.values()), ())
     ordered = [*(t for t in first if t in found), *(t for t in found if t not in first)]
     return {task: found[task] for task in ordered}
 
@@ -210,35 +280,6 @@ def _points(
 def _by_task(by_arm: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     tasks = dict.fromkeys(task for points in by_arm.values() for task in points)
     return {t: {arm: points[t] for arm, points in by_arm.items() if t in points} for t in tasks}
-
-
-def _training(one: Collected) -> dict[str, Any]:
-    """Stage, arms that share it, to points (share of the budget, loss) at the first seed."""
-    first = one.resolved.seeds[0]
-    sharing: dict[str, dict[str, list[str]]] = {}
-    entries: dict[str, Entry] = {}
-    for (arm, seed, stage), entry in one.results.items():
-        if seed == first and (entry.folder / "metrics.jsonl").exists():
-            sharing.setdefault(stage, {}).setdefault(entry.identity, []).append(arm)
-            entries[entry.identity] = entry
-    return {
-        stage: {", ".join(arms): _loss(entries[identity]) for identity, arms in by_identity.items()}
-        for stage, by_identity in sharing.items()
-    }
-
-
-def _loss(entry: Entry) -> list[tuple[float, float]]:
-    """The loss over the budget, averaged over stretches of it, since single steps scatter."""
-    rows = read_rows(entry.folder / "metrics.jsonl")
-    stretches = np.array_split(np.arange(len(rows)), min(CURVE_POINTS, len(rows)) or 1)
-    return [
-        (
-            round(float(np.mean([rows[i]["share"] for i in some])), 4),
-            round(float(np.mean([rows[i]["loss"] for i in some])), 4),
-        )
-        for some in stretches
-        if len(some)
-    ]
 
 
 def _timing(arms: Mapping[str, ArmFacts], evaluations: Sequence[Entry]) -> dict[str, float]:

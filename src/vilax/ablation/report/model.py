@@ -2,15 +2,12 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from vilax.ablation.claims import Word
-
-
-class Part(BaseModel):
-    """A part of the report: unknown keys refused, values immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+from vilax.ablation.report.evidence import Examples, ProofReport
+from vilax.ablation.report.measured import Measured
+from vilax.ablation.report.part import Part
 
 
 class Point(Part):
@@ -56,8 +53,30 @@ class ArmReport(Part):
     """Repeats it alone, at the first seed."""
     failed: str | None
     """Why a seed of it is missing."""
+    retry: str | None = None
+    """Tries that seed again."""
+    waiting: str | None = None
+    """What of it has not been run yet."""
+    tokens: int = 0
+    """Tokens seen by its stages at all seeds, reused ones included."""
+    seconds: float = 0.0
+    """What its stages took to train at all seeds, whenever that was."""
+    stages_trained: int = 0
+    """Stages of all seeds that were trained for it."""
+    stages_reused: int = 0
+    """Stages of all seeds that were stored, or trained for an arm or seed before it."""
     stages: tuple[StageReport, ...]
     seeds: dict[str, SeedReport]
+    measures: dict[str, Measured] = Field(default_factory=dict)
+    """Seed to what was measured on its evaluated stage."""
+
+
+class OpenArm(Part):
+    """An arm that cannot be run at this scale: its row stays open."""
+
+    title: str
+    scales: tuple[str, ...]
+    """Scales at which it can."""
 
 
 class TaskReport(Part):
@@ -133,6 +152,34 @@ class PaperReport(Part):
     note: str
 
 
+class Request(Part):
+    """What was asked of ``vilax compare``, so that results can be gathered afresh."""
+
+    name: str
+    """Name or folder of the comparison."""
+    seeds: tuple[int, ...]
+    extra: tuple[str, ...]
+    """Overrides that all arms got."""
+    config_dir: str | None
+
+
+class SweepProgress(Part):
+    """A sweep that was running when the report was written."""
+
+    host: str
+    pid: int
+    since: str
+    """ISO 8601."""
+    updated: str
+    """ISO 8601."""
+    comparisons: tuple[str, ...]
+    done: int
+    """Nodes of the graph that have ended, stored ones included."""
+    failed: int
+    total: int
+    running: tuple[str, ...]
+
+
 class Timing(Part):
     """Seconds of training over all arms and seeds."""
 
@@ -174,9 +221,21 @@ class ComparisonReport(Part):
     controls: dict[str, ControlReport]
     """By the task that they stand for."""
     training: dict[str, dict[str, tuple[tuple[float, float], ...]]]
-    """Stage to arms that share it to (share of the budget, loss), at the first seed."""
+    """Stage to arms that share it to (supervised tokens, smoothed loss), at the first seed."""
+    base_measures: dict[str, Measured] = Field(default_factory=dict)
+    """Seed to what was measured on the base LLM."""
+    examples: Examples | None = None
+    proof: ProofReport | None = None
+    open_arms: dict[str, OpenArm] = Field(default_factory=dict)
     paper: PaperReport
     timing: Timing
+    generated: str = ""
+    """Time at which its results were gathered, ISO 8601."""
+    state: Literal["run", "open"] = "run"
+    """Open: it has not been run at this scale."""
+    state_reason: str = ""
+    request: Request | None = None
+    """None where results cannot be gathered afresh by name."""
 
 
 class Report(Part):
@@ -186,4 +245,9 @@ class Report(Part):
     generated: str
     """Time at which results were gathered, ISO 8601."""
     versions: dict[str, str]
+    sweeps: tuple[SweepProgress, ...] = ()
+    """Sweeps in progress."""
     comparisons: dict[str, ComparisonReport]
+    """Those that were run."""
+    open: dict[str, ComparisonReport] = Field(default_factory=dict)
+    """Those that were not."""

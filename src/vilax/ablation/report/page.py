@@ -1,218 +1,226 @@
-"""The report as one HTML page: self-contained, without scripts and without a network."""
+"""The report as self-contained HTML: an index of all claims, and a page per comparison.
 
-from html import escape
+The pages load nothing: style, script and pictures are inside, and a policy in each page lets no
+other script run. They can be read without script.
+"""
 
-from vilax.ablation.report import charts, figures, tables
+import base64
+import hashlib
+import itertools
+import re
+from functools import cache, partial
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from vilax.ablation.report import charts, exports, figures, learned, tables
+from vilax.ablation.report.limits import limits
 from vilax.ablation.report.model import ComparisonReport, Report
-from vilax.ablation.report.style import CSS
-from vilax.ablation.report.tables import Table
+from vilax.ablation.report.sharing import cost_table, sharing
+from vilax.ablation.report.wording import between, definition, digits, label, p_value, signed
 
 PLURAL = {"holds": "hold", "contradicts": "contradicted", "undecided": "undecided"}
+SIGNS = {"holds": "✓", "contradicts": "✗", "undecided": "?"}
+REFRESH = 10
+"""Seconds after which a page reads itself again while a sweep runs."""
 
 
-def page(report: Report) -> str:
-    """The whole page."""
-    names = list(report.comparisons)
-    body = [comparison(name, report.comparisons[name], report.scale) for name in names]
-    links = "".join(f"<a href='#{escape(n)}'>{escape(n)}</a>" for n in names)
-    nav = f"<nav aria-label='comparisons'>{links}</nav>" if len(names) > 1 else ""
-    versions = ", ".join(f"{name} {value}" for name, value in report.versions.items())
-    when = report.generated.replace("T", " ").removesuffix("+00:00")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>vilax: {escape(', '.join(names))} at {escape(report.scale)} scale</title>"
-        f"<style>{CSS}</style></head><body>"
-        f"<header class='top'><p><b>vilax</b> {escape(report.scale)} scale</p>{nav}</header>"
-        f"<main>{''.join(body)}</main>"
-        f"<footer><p>Results gathered {escape(when)} UTC. {escape(versions)}.</p></footer>"
-        "</body></html>\n"
+def index(report: Report) -> str:
+    """The index page: all claims at a glance."""
+    words: list[str] = [
+        c.verdict for one in report.comparisons.values() for c in one.claims.values()
+    ]
+    return _render(
+        "index.html",
+        report,
+        counts={word: words.count(word) for word in PLURAL},
+        open_claims=sum(len(one.claims) for one in report.open.values()),
+        rows=any(one.claims for one in report.comparisons.values()),
+        failures=[
+            (name, arm, facts)
+            for name, one in report.comparisons.items()
+            for arm, facts in one.arms.items()
+            if facts.failed
+        ],
+        digits=lambda claim, one: digits(one, claim),
     )
 
 
-def comparison(name: str, one: ComparisonReport, scale: str) -> str:
-    """One comparison: verdicts first, then the tables and curves that they rest on."""
-    return "".join(
+def comparison_page(name: str, one: ComparisonReport, report: Report) -> str:
+    """The page of one comparison: verdicts first, then what they rest on."""
+    content = {
+        "average_figures": figures.averages(one),
+        "paper_table": tables.paper_table(one),
+        "our_table": tables.our_table(one),
+        "shot_figures": figures.shot_charts(one, False),
+        "text_figures": figures.shot_charts(one, True),
+        "base_table": tables.base_table(one),
+        "control_lines": tables.control_lines(one),
+        "alignment_figures": learned.alignment(one),
+        "training_figures": learned.training_charts(one),
+        "context_figures": learned.in_context(one),
+        "drift_table": learned.drift_table(one),
+        "held_out_table": learned.held_out_table(one),
+        "sharing": sharing(one),
+        "cost_table": cost_table(one),
+        "count_table": tables.count_table(one),
+        "proof_table": tables.proof_table(one),
+        "budget_table": tables.budget_table(one),
+        "limits": limits(one, report.scale),
+    }
+    return _render(
+        "comparison.html",
+        report,
+        name=name,
+        one=one,
+        sections=list(_sections(one, content)),
+        counts=tables.verdict_counts(one),
+        forest_groups=figures.forests(one),
+        styles=figures.styles(one),
+        key=lambda style: Markup(charts.key(style)),  # noqa: S704
+        notes=_notes(one),
+        definition=definition,
+        digits=partial(digits, one),
+        **content,
+    )
+
+
+def _sections(one: ComparisonReport, content: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Anchor, title and template of every section that has something to show."""
+    is_failed = any(facts.failed for facts in one.arms.values())
+    has_runs = any(facts.stages for facts in one.arms.values())
+    found = (
+        ("failures", "Failures", is_failed),
+        ("claims", "Claims", one.claims),
+        ("arms", "Arms", True),
+        ("tables", "The paper's table beside ours" if one.paper.rows else "Scores", True),
+        ("shots", "Scores by number of shots", content["shot_figures"]),
+        ("base", "The base LLM, asked in text", one.base),
+        ("alignment", "Alignment by layer", content["alignment_figures"]),
+        ("training", "Training loss", content["training_figures"]),
+        ("in_context", "What context is worth", content["context_figures"]),
         (
-            f"<article id='{escape(name)}'>{_head(name, one)}",
-            _section("Claims", _claims_note(one), figures.claims(one)),
-            _section("Arms", "", legend(one)),
-            _section("The paper's table beside ours", "", _tables(one)),
-            _section(
-                "Scores by number of shots",
-                _bands(one),
-                f"<div class='charts'>{figures.shot_charts(one, False)}</div>",
-            ),
-            _base(one) if one.base else "",
-            _section(
-                "Training loss",
-                f"Seed {one.seeds[0]}. Arms that share a stage share its line.",
-                f"<div class='charts'>{figures.training_charts(one)}</div>",
-            )
-            if one.training
-            else "",
-            _section("What was trained, and what was reused", _sharing_note(one), _trained(one)),
-            _section("Limits", "", _list(tables.limits(one, scale))),
-            _section("Again", "", _again(one)),
-            "</article>",
-        )
+            "drift",
+            "Text perplexity and held-out loss",
+            content["drift_table"].rows or content["held_out_table"].rows,
+        ),
+        ("examples", "Where arms disagree", one.examples),
+        ("cost", "Cost, and what sharing saved", has_runs),
+        ("control", "Proof of control", one.proof),
+        ("limits", "Limits", content["limits"]),
+        ("again", "Again", True),
     )
+    return [(id_, title, f"sections/{id_}.html") for id_, title, shown in found if shown]
 
 
-def _section(title: str, note: str, body: str) -> str:
-    lead = f"<p class='note'>{escape(note)}</p>" if note else ""
-    return f"<section><h2>{escape(title)}</h2>{lead}{body}</section>"
-
-
-def _head(name: str, one: ComparisonReport) -> str:
-    chips = "".join(
-        f"<li class='v-{word}{'' if count else ' no'}'><b>{count}</b> {PLURAL[word]}</li>"
-        for word, count in tables.verdict_counts(one).items()
-    )
-    varied = ", ".join(f"<code>{escape(key)}</code>" for key in one.varies)
-    seeds = ", ".join(str(seed) for seed in one.seeds)
-    facts = (
-        ("Arms", f"{len(one.arms)}, differing in {varied} and in nothing else"),
-        ("Held equal", f"{escape(one.held_equal)} in every stage"),
-        ("Seeds", seeds),
-        ("Evaluated", f"after {escape(one.stage)}"),
-    )
-    listed = "".join(f"<div><dt>{term}</dt><dd>{text}</dd></div>" for term, text in facts)
-    return (
-        f"<p class='eyebrow'>{escape(name)}</p><h1>{escape(one.title)}</h1>"
-        f"<p class='question'>{escape(one.question)}</p>"
-        f"<ul class='chips' aria-label='verdicts'>{chips}</ul><dl class='facts'>{listed}</dl>"
-    )
-
-
-def _claims_note(one: ComparisonReport) -> str:
-    said = (
-        "Effect in points with its 95 % interval; shaded: where the whole interval must lie for the"
-        " claim to hold. Items and seeds are crossed random effects. p values are adjusted over all"
-        " claims (Holm); equality takes two one-sided tests."
+def _notes(one: ComparisonReport) -> dict[str, str]:
+    claims = (
+        "Effects with their 95 % intervals, unadjusted. Items and seeds are crossed random effects."
+        " p values are adjusted over all claims (Holm); equality takes two one-sided tests."
     )
     if len(one.seeds) == 1:
-        said += " With one seed, intervals speak of this run only."
-    return said
-
-
-def _bands(one: ComparisonReport) -> str:
+        claims += " With one seed, intervals speak of this run only."
     over = "items of this run" if len(one.seeds) == 1 else "items and seeds"
-    return f"Percent, with 95 % intervals over {over}."
-
-
-def legend(one: ComparisonReport) -> str:
-    """Arms with their mark, what they change, and the command that repeats them."""
-    own = figures.styles(one)
-    items = []
-    for arm, facts in one.arms.items():
-        failed = f"<p class='failed'>{escape(facts.failed)}</p>" if facts.failed else ""
-        changed = "".join(
-            f"<li><code>{escape(key)}={escape(str(value))}</code></li>"
-            for key, value in facts.overrides.items()
-        )
-        items.append(
-            f"<li class='arm'><p class='name s{own[arm]}'>{charts.key(own[arm])}"
-            f"<b>{escape(arm)}</b></p><div><h3>{escape(facts.title)}</h3>{failed}"
-            f"<ul class='keys'>{changed}</ul><pre tabindex='0' aria-label='command of arm"
-            f" {escape(arm)}'>{escape(facts.command)}</pre></div></li>"
-        )
-    return f"<ul class='arms'>{''.join(items)}</ul>"
-
-
-def _tables(one: ComparisonReport) -> str:
     spread = "mean over seeds ± standard deviation; bands above: lowest to highest seed"
-    if len(one.seeds) == 1:
-        spread = "one seed"
-    return (
-        f"<div class='charts'>{figures.averages(one)}</div>"
-        f"<h3>The paper: {escape(one.paper.source)}</h3>"
-        f"{table(tables.paper_table(one), 'figures of the paper')}"
-        f"<p class='note'>{escape(one.paper.note)}</p>"
-        f"<h3>Ours</h3>{table(tables.our_table(one), 'our figures')}"
-        f"<p class='note'>Percent by number of shots; {spread}."
-        f" Average: {escape(', '.join(map(tables.label, _averaged(one))))}."
-        f" Metrics: {escape(tables.metrics(one))}.</p>"
-    )
-
-
-def _averaged(one: ComparisonReport) -> tuple[str, ...]:
-    return next(iter(one.endpoints.values())).tasks
-
-
-def _base(one: ComparisonReport) -> str:
-    note = (
-        "Positive control: a task on pictures may carry a claim only if the base LLM solves it in"
-        " text. Grey: the base LLM before it saw a picture; colours: the arms' weights at the end."
-    )
-    body = (
-        f"{_list(tables.control_lines(one))}"
-        f"<div class='charts'>{figures.shot_charts(one, True)}</div>"
-        f"{table(tables.base_table(one), 'base LLM asked in text')}"
-    )
-    return _section("The base LLM, asked in text", note, body)
-
-
-def _sharing_note(one: ComparisonReport) -> str:
+    averaged = next((e.tasks for e in one.endpoints.values() if e.tasks), ())
+    ours = f"Percent by number of shots; {'one seed' if len(one.seeds) == 1 else spread}."
+    if one.tasks:
+        ours += f" Average: {', '.join(map(label, averaged)) or 'none'}."
+        ours += f" Metrics: {tables.metrics(one)}."
     t = one.timing
+    return {
+        "claims": claims,
+        "bands": f"Percent, with 95 % intervals over {over}.",
+        "ours": ours,
+        "sharing": (
+            f"{t.stages} stages of all arms and seeds are {t.distinct_stages} distinct ones:"
+            f" {t.distinct_seconds / 60:.1f} minutes of training instead of"
+            f" {t.alone_seconds / 60:.1f}, and {t.evaluation_seconds / 60:.1f} of evaluation."
+        ),
+    }
+
+
+def file_name(name: str) -> str:
+    """The name of a comparison's files, without ending: a name that no path and no index takes."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:60]
+    if plain and plain == name and name.lower() != "report":
+        return name
+    return f"{plain or 'comparison'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def anchor(name: str) -> str:
+    """The anchor of a claim."""
+    return f"claim-{file_name(name)}"
+
+
+def when(moment: str) -> str:
+    """A time for people; empty where there is none."""
+    is_utc = moment.endswith("+00:00")
+    return moment.replace("T", " ").removesuffix("+00:00") + (" UTC" if is_utc else "")
+
+
+def seeds_in_words(one: ComparisonReport) -> str:
+    """Which seeds."""
+    listed = ", ".join(str(seed) for seed in one.seeds)
+    return f"seed {listed}" if len(one.seeds) == 1 else f"seeds {listed or 'none'}"
+
+
+@cache
+def _environment() -> Environment:
+    found = Environment(
+        loader=PackageLoader("vilax.ablation.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals |= {
+        "signs": SIGNS,
+        "plural": PLURAL,
+        "refresh": REFRESH,
+        "label": label,
+        "signed": signed,
+        "between": between,
+        "p_value": p_value,
+        "csv": exports.table_csv,
+        "latex": exports.latex,
+        "file": file_name,
+        "anchor": anchor,
+        "when": when,
+        "seeds": seeds_in_words,
+    }
+    return found
+
+
+@cache
+def _asset(name: str) -> tuple[str, str]:
+    """A file of the templates, and the policy's word for it."""
+    environment = _environment()
+    assert environment.loader is not None
+    text = environment.loader.get_source(environment, name)[0].strip()
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return text, f"'sha256-{digest}'"
+
+
+def _render(template: str, report: Report, **content: Any) -> str:
+    css, css_print = _asset("style.css")
+    script, script_print = _asset("script.js")
+    numbers = itertools.count(1)
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {css_print}; script-src {script_print};"
+        " base-uri 'none'; form-action 'none'"
+    )
     return (
-        f"{t.stages} stages of all arms and seeds are {t.distinct_stages} distinct ones:"
-        f" {t.distinct_seconds / 60:.1f} minutes of training instead of"
-        f" {t.alone_seconds / 60:.1f}, and {t.evaluation_seconds / 60:.1f} of evaluation."
+        _environment()
+        .get_template(template)
+        .render(
+            report=report,
+            versions=", ".join(f"{name} {value}" for name, value in report.versions.items()),
+            css=Markup(css),  # noqa: S704
+            script=Markup(script),  # noqa: S704
+            policy=policy,
+            next_id=lambda: f"t{next(numbers)}",
+            **content,
+        )
     )
-
-
-def _trained(one: ComparisonReport) -> str:
-    return (
-        f"{figures.sharing(one)}"
-        f"<details><summary>Tokens, documents and images of each stage</summary>"
-        f"{table(tables.count_table(one), 'what each stage saw')}"
-        f"<p class='note'>First seed. * held equal.</p></details>"
-    )
-
-
-def _again(one: ComparisonReport) -> str:
-    return (
-        "<p>The whole comparison; what is stored is not trained again:</p>"
-        f"<pre tabindex='0' aria-label='command of the comparison'>{escape(one.command)}</pre>"
-        "<p class='note'>All figures of this page are in report.json beside it. Every prompt,"
-        " answer and score is kept in the store; <code>vilax store show</code> finds it by"
-        " identity.</p>"
-    )
-
-
-def _list(lines: list[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
-
-
-def table(content: Table, name: str) -> str:
-    """A table that scrolls by itself on a narrow screen."""
-    if not content.rows:
-        return "<p class='note'>none</p>"
-    spans = "".join(
-        f"<th scope='colgroup' colspan='{count}'>{escape(text)}</th>"
-        if text
-        else f"<td colspan='{count}'></td>"
-        for text, count in content.groups
-    )
-    starts = {sum(n for _, n in content.groups[:i]) for i in range(1, len(content.groups))}
-    head = "".join(
-        f"<th scope='col'{_edge(i in starts)}>{escape(text)}</th>"
-        for i, text in enumerate(content.headings)
-    )
-    body = "".join(
-        f"<tr><th scope='row'>{escape(row[0])}</th>"
-        + "".join(f"<td{_edge(i in starts)}>{escape(cell)}</td>" for i, cell in enumerate(row) if i)
-        + "</tr>"
-        for row in content.rows
-    )
-    above = f"<tr class='groups'>{spans}</tr>" if spans else ""
-    return (
-        f"<div class='scroll' tabindex='0' role='region' aria-label='{escape(name)}'><table>"
-        f"<thead>{above}<tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _edge(is_start: bool) -> str:
-    return " class='edge'" if is_start else ""

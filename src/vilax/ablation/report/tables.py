@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 
-from vilax.ablation.claims import SEEDS_NEEDED
 from vilax.ablation.report.model import ClaimReport, ComparisonReport, StageReport
+from vilax.ablation.report.wording import (
+    between,
+    definition,
+    digits,
+    label,
+    number,
+    p_value,
+    signed,
+    spread,
+)
 
 WORDS = ("holds", "contradicts", "undecided")
 
@@ -25,39 +33,17 @@ class Table:
     groups: Sequence[tuple[str, int]] = ()
 
     @property
+    def starts(self) -> set[int]:
+        """Columns at which a group begins."""
+        return {sum(n for _, n in self.groups[:i]) for i in range(1, len(self.groups))}
+
+    @property
     def flat(self) -> list[str]:
         """Headings with their group in front, for a table without spans."""
         if not self.groups:
             return list(self.headings)
         names = [name for name, count in self.groups for _ in range(count)]
         return [f"{n} {h}".strip() for n, h in zip(names, self.headings, strict=True)]
-
-
-def label(task: str) -> str:
-    """A task's name for people."""
-    return task.replace("_", " ")
-
-
-def number(value: float | None) -> str:
-    """A figure with one digit, or a dash where there is none."""
-    return "–" if value is None else f"{value:.1f}"  # noqa: RUF001
-
-
-def signed(value: float | None) -> str:
-    """A difference with its sign."""
-    return "–" if value is None else f"{value:+.1f}".replace("-", "−")  # noqa: RUF001
-
-
-def between(ends: tuple[float, float] | None) -> str:
-    """An interval as text."""
-    return "–" if ends is None else f"{signed(ends[0])} to {signed(ends[1])}"  # noqa: RUF001
-
-
-def spread(values: Sequence[float]) -> str:
-    """Mean, with the standard deviation over seeds where there are several."""
-    if not values:
-        return number(None)
-    return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
 
 
 def paper_table(one: ComparisonReport) -> Table:
@@ -84,8 +70,10 @@ def _runs(names: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def shown_shots(one: ComparisonReport) -> list[int]:
-    """Numbers of shots that claims speak of."""
-    return sorted({k for claim in one.claims.values() for k in claim.shots} or {0})
+    """Numbers of shots that claims speak of; without claims all that were asked."""
+    said = {k for claim in one.claims.values() for k in claim.shots}
+    asked = {k for facts in one.tasks.values() if not facts.is_text for k in facts.shots}
+    return sorted(said or asked or {0})
 
 
 def our_table(one: ComparisonReport) -> Table:
@@ -99,9 +87,15 @@ def our_table(one: ComparisonReport) -> Table:
             picks.append((task, ks))
             names.append((label(task), len(ks)))
             headings += [str(k) for k in ks]
-    main = next(iter(one.endpoints))
-    names.append(("average", len(shots)))
-    headings += [str(k) for k in shots]
+    main = next((name for name, endpoint in one.endpoints.items() if endpoint.tasks), "")
+    if not one.tasks:
+        # Nothing is evaluated yet: the rows stand open.
+        shots, main = [], ""
+    if not picks and not main:
+        names, headings = [("", 1), ("", 1)], ["arm", "scores"]
+    if main:
+        names.append(("average", len(shots)))
+        headings += [str(k) for k in shots]
     rows = []
     for arm, facts_of_arm in one.arms.items():
         seeds = list(facts_of_arm.seeds.values())
@@ -110,10 +104,12 @@ def our_table(one: ComparisonReport) -> Table:
             for k in ks:
                 found = [seed.tasks.get(task, {}).get(str(k)) for seed in seeds]
                 cells.append(spread([100 * value for value in found if value is not None]))
-        for k in shots:
+        for k in shots if main else ():
             found = [seed.endpoints.get(main, {}).get(str(k)) for seed in seeds]
             cells.append(spread([value for value in found if value is not None]))
-        rows.append(cells)
+        rows.append(cells + [number(None)] * (len(headings) - len(cells)))
+    for arm in one.open_arms:
+        rows.append([arm, *[number(None)] * (len(headings) - 1)])
     return Table(headings, rows, names)
 
 
@@ -132,11 +128,30 @@ def claim_table(one: ComparisonReport) -> Table:
             claim.text,
             definition(claim),
             claim.paper,
-            signed(claim.effect),
-            between(claim.interval),
+            signed(claim.effect, digits(one, claim)),
+            between(claim.interval, digits(one, claim)),
             claim.reason,
         ]
         for claim in one.claims.values()
+    ]
+    return Table(headings, rows)
+
+
+def forest_table(claims: Sequence[ClaimReport], unit: str) -> Table:
+    """Effects with their unadjusted intervals and p values."""
+    places = 1 if unit == "points" else 3
+    headings = ["claim", f"effect, {unit}", "95 % interval", "p", "Holm p", "paper", "verdict"]
+    rows = [
+        [
+            claim.text,
+            signed(claim.effect, places),
+            between(claim.interval, places),
+            p_value(claim.p),
+            p_value(claim.p_adjusted),
+            signed(claim.paper_effect, places),
+            claim.verdict,
+        ]
+        for claim in claims
     ]
     return Table(headings, rows)
 
@@ -184,69 +199,45 @@ def control_lines(one: ComparisonReport) -> list[str]:
     ]
 
 
-def definition(claim: ClaimReport) -> str:
-    """A claim's test in words."""
-    beyond = f" by more than {claim.margin:g}" if claim.margin else ""
-    (weight, first, k), (_, second, _), *others = claim.terms
-    at = f" at {k} shots" if claim.shots else ""
-    if claim.kind == "equal":
-        test = f"{first} = {second} within ±{claim.margin:g}{at}"
-    elif claim.kind == "gain":
-        low, high = claim.shots
-        change = "rises" if weight > 0 else "falls"
-        test = f"{first} {change} from {low} to {high} shots{beyond}"
-    elif not others:
-        test = f"{first} > {second}{beyond}{at}"
-    elif len(claim.shots) > 1:
-        low, high = claim.shots
-        test = f"gain from {low} to {high} shots, {first} > {others[0][1]}{beyond}"
-    else:
-        less, base = others[0][1], others[1][1]
-        test = f"{first} - {second} > {less} - {base}{beyond}{at}"
-    return f"{label(claim.endpoint)}: {test}"
-
-
 def verdict_counts(one: ComparisonReport) -> dict[str, int]:
     """How many claims hold, are contradicted, and are undecided."""
     words: list[str] = [claim.verdict for claim in one.claims.values()]
     return {word: words.count(word) for word in WORDS}
 
 
-def _same_for_all_seeds(one: ComparisonReport) -> list[str]:
-    """Stages that have one result over all arms and seeds."""
-    found: dict[str, set[str]] = {}
-    for arm in one.arms.values():
-        for stage in arm.stages:
-            found.setdefault(stage.name, set()).add(stage.identity)
-    return [name for name, identities in found.items() if len(identities) == 1]
-
-
-def limits(one: ComparisonReport, scale: str) -> list[str]:
-    """What a reader must know before leaning on the figures."""
-    seeds = len(one.seeds)
-    found = []
-    if seeds < SEEDS_NEEDED:
-        what = "1 seed: intervals are over items alone" if seeds == 1 else f"{seeds} seeds"
-        found.append(f"{what}. No claim is decided below {SEEDS_NEEDED} seeds.")
-    if scale == "micro":
-        found.append(
-            "Micro scale: a language model of about a million weights and drawings for pictures."
-            " Orders and signs can be held against the paper's, figures cannot."
-        )
-    shared = _same_for_all_seeds(one)
-    if shared and seeds > 1:
-        found.append(
-            f"Seeds do not vary {', '.join(shared)}: all start from one result, as from a"
-            " downloaded model. They vary what is trained after it, data order and shots."
-        )
-    if one.tuning == "shared":
-        found.append("Settings were tuned once for all arms, not for each.")
-    found += [f"Not held equal: {sentence}." for sentence in one.unequal]
-    found += [
-        f"{label(task)} carries no claim: {facts.failed}."
-        for task, facts in one.controls.items()
-        if facts.failed
+def proof_table(one: ComparisonReport) -> Table:
+    """Keys in which arms differ, with the declared key that covers each."""
+    if one.proof is None:
+        return Table([], [])
+    arms = list(one.arms)
+    rows = [
+        [
+            found.key,
+            *(_value(found.values.get(arm)) for arm in arms),
+            found.declared or "NOT DECLARED",
+        ]
+        for found in one.proof.differences
     ]
-    found += [f"{line}." for line in one.calibration]
-    found += [f"Arm {arm} is incomplete: {f.failed}." for arm, f in one.arms.items() if f.failed]
-    return found
+    return Table(["key", *arms, "declared as"], rows)
+
+
+def budget_table(one: ComparisonReport) -> Table:
+    """What each stage may use, in the arms that have it."""
+    if one.proof is None:
+        return Table([], [])
+    arms = list(one.arms)
+    rows = [
+        [
+            f"{found.stage}, {found.unit}",
+            *(_value(found.values.get(arm)) for arm in arms),
+            "equal" if found.is_equal else "NOT EQUAL",
+        ]
+        for found in one.proof.budgets
+    ]
+    return Table(["budget", *arms, ""], rows)
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return number(None)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

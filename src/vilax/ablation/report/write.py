@@ -1,4 +1,4 @@
-"""Writing a report: three files, each replaced at once."""
+"""Writing a report: pages, tables and data, each file replaced at once."""
 
 import json
 from collections.abc import Mapping
@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from vilax.ablation.report.exports import comparison_csv, comparison_latex
 from vilax.ablation.report.markdown import markdown
 from vilax.ablation.report.model import Report
-from vilax.ablation.report.page import page
+from vilax.ablation.report.page import comparison_page, file_name, index
 from vilax.artifacts.files import write_text
 from vilax.config.errors import ConfigError
 from vilax.config.locate import outputs_dir
@@ -21,9 +22,10 @@ def report_folder(scale: str) -> Path:
 
 
 def write(report: Report | Mapping[str, Any], folder: Path) -> Path:
-    """Write ``report.json``, ``report.md`` and ``report.html``; returns the page.
+    """Write ``report.json``, ``report.md``, the index ``report.html``, and beside it for each
+    comparison its page, CSV and LaTeX; returns the index.
 
-    The same report gives the same bytes.
+    The same report gives the same bytes; a file that stays the same is not touched.
 
     Raises:
         ConfigError: a mapping is no report, or one of another version.
@@ -31,10 +33,21 @@ def write(report: Report | Mapping[str, Any], folder: Path) -> Path:
     if not isinstance(report, Report):
         report = _parse(report)
     text = json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    write_text(folder / "report.json", text + "\n")
-    write_text(folder / "report.md", markdown(report))
-    write_text(folder / "report.html", page(report))
+    _replace(folder / "report.json", text + "\n")
+    _replace(folder / "report.md", markdown(report))
+    for name, one in (report.comparisons | report.open).items():
+        stem = file_name(name)
+        _replace(folder / f"{stem}.html", comparison_page(name, one, report))
+        _replace(folder / f"{stem}.csv", comparison_csv(one))
+        _replace(folder / f"{stem}.tex", comparison_latex(name, one))
+    # Last, for it links to the others.
+    _replace(folder / "report.html", index(report))
     return folder / "report.html"
+
+
+def _replace(path: Path, text: str) -> None:
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_text(path, text)
 
 
 def read(folder: Path) -> Report:

@@ -1,0 +1,79 @@
+"""Which arms share which stages, and what each arm cost."""
+
+from dataclasses import dataclass
+
+from vilax.ablation.report.model import ComparisonReport
+from vilax.ablation.report.tables import Table, stages_of
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A stage of one arm, or of several arms below each other that share it.
+
+    Attributes:
+        text: where it came from.
+        identity: first digits of its identity; empty where it was not done.
+        css: class of the cell.
+        span: number of arms.
+    """
+
+    text: str
+    identity: str
+    css: str
+    span: int = 1
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Arms by stage, at the first seed.
+
+    Attributes:
+        stages: names of the stages.
+        rows: arm to the cells that begin in its row.
+    """
+
+    stages: list[str]
+    rows: list[tuple[str, list[Cell]]]
+
+
+def sharing(one: ComparisonReport) -> Sharing:
+    """Arms by stage: a stage that arms share is one cell."""
+    by_arm = {arm: {s.name: s for s in stages_of(one, arm)} for arm in one.arms}
+    names = list(dict.fromkeys(name for stages in by_arm.values() for name in stages))
+    arms = list(by_arm)
+    rows = []
+    for row, arm in enumerate(arms):
+        cells = []
+        for name in names:
+            stage = by_arm[arm].get(name)
+            if stage is None:
+                cells.append(Cell("not done", "", "none"))
+                continue
+            same = [name in by_arm[a] and by_arm[a][name].identity == stage.identity for a in arms]
+            if row and same[row - 1]:
+                continue
+            span = next((i for i in range(row, len(arms)) if not same[i]), len(arms)) - row
+            earlier = next((arms[i] for i in range(row) if same[i]), "")
+            how = "from the store" if stage.reused else f"trained, {stage.seconds:,.0f} s"
+            text = f"the same as {earlier}" if earlier else how
+            css = "stored" if stage.reused else "trained"
+            cells.append(Cell(text, stage.identity[:8], css, span))
+        rows.append((arm, cells))
+    return Sharing(names, rows)
+
+
+def cost_table(one: ComparisonReport) -> Table:
+    """What each arm saw and took over all seeds, and how much of it was reused."""
+    rows = [
+        [
+            arm,
+            f"{facts.tokens:,}",
+            f"{facts.seconds:,.0f} s",
+            f"{sum(s.seconds for s in facts.stages if not s.reused):,.0f} s",
+            str(facts.stages_trained),
+            str(facts.stages_reused),
+        ]
+        for arm, facts in one.arms.items()
+    ]
+    headings = ["arm", "tokens", "alone", "trained for it", "stages trained", "stages reused"]
+    return Table(headings, rows)
