@@ -60,6 +60,10 @@ def test_killed_and_started_again_it_ends_with_the_same_scores(tmp_path) -> None
     third = subprocess.run(command(), env=environment(killed), capture_output=True, text=True)
     assert third.returncode == 0
     assert "training" not in third.stderr
-    page = (killed / "report" / "micro" / "report.html").read_text()
-    for word in ("undecided", "needs 5 seeds", "vilax evaluate"):
+    folder = killed / "report" / "micro"
+    page = (folder / "freezing.html").read_text()
+    for word in ("undecided", "needs 5 seeds", "vilax evaluate", "data:image/webp"):
         assert word in page
+    index = (folder / "report.html").read_text()
+    assert "freezing.html" in index and "corpus.html" in index
+    assert "data-refresh=" not in index
