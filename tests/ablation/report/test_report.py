@@ -96,7 +96,8 @@ def test_markdown_and_json_agree(five: Report, tmp_path: Path) -> None:
     for claim in five.comparisons["freezing"].claims.values():
         row = next(line for line in text.splitlines() if claim.text in line)
         assert row.startswith(f"| {claim.verdict} |")
-        assert f"{claim.effect:+.1f}".replace("-", "−") in row  # noqa: RUF001
+        places = 3 if claim.endpoint == "alignment" else 1
+        assert f"{claim.effect:+.{places}f}".replace("-", "−") in row  # noqa: RUF001
     for arm in five.comparisons["freezing"].arms.values():
         assert f"`{arm.command}`" in text
     widths = [line.count("|") for line in text.splitlines() if line.startswith("| a |")]
