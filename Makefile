@@ -14,9 +14,9 @@ FULL ?=
 LAUNCHER ?= local
 GPUS ?=
 SLURM ?=
-COMPARISONS := $(patsubst experiments/%/comparison.yaml,%,$(wildcard experiments/*/comparison.yaml))
-CORE := $(filter freezing corpus joint_sft,$(COMPARISONS))
-ONLY ?= $(if $(FULL),$(COMPARISONS),$(CORE))
+CORE := freezing corpus joint_sft
+# None named: all that run at the scale
+ONLY ?= $(if $(FULL),,$(CORE))
 
 comma := ,
 WANTED = $(subst $(comma), ,$(ONLY))

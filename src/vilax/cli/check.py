@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     is_sound = True
-    for name in options.names or comparison_names(options.config_dir):
+    for name in options.names or comparison_names(options.config_dir, options.scale):
         resolved = resolve(name, (), options.scale, (), options.config_dir)
         proof = prove(resolved)
         console.print(table(resolved, proof))

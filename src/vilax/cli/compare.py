@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
     seeds = read_seeds(options.seeds)
     resolved = [
         resolve(name, seeds, options.scale, extra, options.config_dir)
-        for name in names or comparison_names(options.config_dir)
+        for name in names or comparison_names(options.config_dir, options.scale)
     ]
     for comparison in resolved:
         require(comparison)

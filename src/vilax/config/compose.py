@@ -20,7 +20,7 @@ from vilax.config.describe import STAGE_GROUPS, TOP_GROUPS, choices, load_yaml
 from vilax.config.errors import ConfigError, unknown
 from vilax.config.locate import conf_dir, experiments_dir
 from vilax.config.rules import check_rules
-from vilax.config.schema.comparison import Arm, Comparison
+from vilax.config.schema.comparison import SCALES, Arm, Comparison
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Budget
 from vilax.config.searchpath import search_first
@@ -338,11 +338,16 @@ def load_comparison(name: str, config_dir: Path | None = None) -> Comparison:
         raise ConfigError(f"{folder / 'comparison.yaml'}: {error}") from error
 
 
-def comparison_names(config_dir: Path | None = None) -> dict[str, str]:
-    """Names of all comparisons with their titles."""
+def comparison_names(config_dir: Path | None = None, scale: str | None = None) -> dict[str, str]:
+    """Names of all comparisons with their titles; of those that run at a scale, if one is given."""
     roots = [experiments_dir(), *([config_dir / "experiments"] if config_dir else [])]
-    return {
-        file.parent.name: str(load_yaml(file).get("title", ""))
+    files = {
+        file.parent.name: load_yaml(file)
         for root in roots
         for file in sorted(root.glob("*/comparison.yaml"))
+    }
+    return {
+        name: str(content.get("title", ""))
+        for name, content in files.items()
+        if scale is None or scale in content.get("scales", SCALES)
     }
