@@ -174,6 +174,7 @@ class _Schedule:
         self._known = {node.key: node for node in nodes}
         self._running: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._deaths: dict[str, int] = {}
+        self._told: dict[str, str] = {}
 
     @property
     def is_done(self) -> bool:
@@ -190,7 +191,7 @@ class _Schedule:
         free = self._room.threads
         if free is not None:
             free -= sum(width for width, _ in self._running.values())
-        held, self.held = self.held, {}
+        self.held = {}
         for node in self.nodes:
             if node.key in self.outcomes or node.key in self._running or not self._is_ready(node):
                 continue
@@ -208,7 +209,8 @@ class _Schedule:
                 continue
             if who := self._holder(node):
                 self.held[node.key] = who
-                if node.key not in held:
+                if self._told.get(node.key) != who:
+                    self._told[node.key] = who
                     self._watcher.noted(f"{node.title}: waiting for {who}; other work goes on")
                 continue
             taken, devices = tuple(devices[:wanted]), devices[wanted:]

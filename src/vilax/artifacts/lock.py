@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,7 +41,9 @@ class WorkLock:
                     print(f"waiting for {self.holder()}", file=sys.stderr, flush=True)
                 told = True
         note = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}
-        self._note.write_text(json.dumps(note))
+        # On a full disk the right is held all the same, by nobody in particular.
+        with suppress(OSError):
+            self._note.write_text(json.dumps(note))
         return self
 
     def __exit__(

@@ -47,8 +47,11 @@ def main(argv: Sequence[str]) -> int:
         return open_pool(options.launcher, options.jobs or cpus(), options.gpus, slurm)
 
     collected = run(resolved, graph, launch)
-    print(publish(collected, options.scale))
     missing = failures(collected)
+    try:
+        print(publish(collected, options.scale))
+    except OSError as error:
+        missing.append(f"the report was not written: {error}; vilax compare again writes it")
     for line in missing:
         print(f"vilax: {line}", file=sys.stderr)
     return 1 if missing else 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from vilax.artifacts.files import write_text
 from vilax.artifacts.store import Entry
-from vilax.cli.overrides import Request, multirun, parse, print_help, shown
+from vilax.cli.overrides import Request, combined, multirun, parse, print_help, shown
 from vilax.config.compose import compose_run, compose_task
 from vilax.config.describe import choices
 from vilax.config.errors import ConfigError
@@ -27,6 +28,7 @@ Evaluate a trained result, or train or reuse a recipe and evaluate its last stag
                                        identity (vilax store list), asked a suite of benchmarks
   vilax evaluate MODEL task=A,B        the same, asked single tasks; a YAML file is a task too
   vilax evaluate KEY=VALUE ...         a recipe's last stage (until=STAGE: that stage)
+  vilax evaluate -m KEY=A,B ...        every combination, side by side in the report as well
   --limit N                            ask N items a task, drawn by a fixed seed: a quick look
 
 Benchmarks are read under evaluation.benchmarks (data/benchmarks); what is missing there is listed
@@ -55,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     if request.multirun:
         if "task" in named:
             raise ConfigError("task=... with -m: expected suite=NAME, or no -m")
-        multirun(request, job)
+        _multirun(request)
         return 0
     run = compose_run(request.overrides, request.config_dir, _tasks(request, named.get("task")))
     if request.show:
@@ -127,6 +129,24 @@ def _evaluate_model(model: str, request: Request, tasks: str | None) -> None:
         print(shown(run), end="")
         return
     _show(_shared(run, stage, entry))
+
+
+def _multirun(request: Request) -> None:
+    """Evaluate every combination; what came of them joins the report, also where one failed."""
+    from vilax.ablation.ad_hoc import collect_ad_hoc, resolve_ad_hoc
+    from vilax.ablation.graph import store_lookup
+    from vilax.cli.compare import publish
+
+    made = combined(request)
+    words = request.again(request.overrides)
+    resolved = resolve_ad_hoc(words, made.chosen)
+    try:
+        multirun(made, job)
+    finally:
+        command = shlex.join(["vilax", "evaluate", "-m", *words])
+        collected = collect_ad_hoc(resolved, store_lookup(), command)
+        if collected is not None:
+            print(publish([collected], resolved.scale))
 
 
 def job(run: Run, words: Sequence[str]) -> None:

@@ -141,43 +141,67 @@ def combinations(overrides: Sequence[str]) -> list[list[str]]:
     return [list(chosen) for chosen in product(*axes)]
 
 
-def multirun(request: Request, task: Job) -> None:
-    """Run every combination through Hydra's own multirun, so that its launchers work.
+@dataclass(frozen=True)
+class Multirun:
+    """Combinations that are to run, each validated.
 
-    Every combination is validated before the first one starts. Hydra is handed the number of each,
-    for our grammar is not its own; each job's folder gets the job's configuration.
+    Attributes:
+        chosen: each one's overrides and run.
+        words: each one's words of a command line.
+        settings: Hydra's own overrides, such as its launcher.
+        config_dir: the user's configuration folder.
+    """
+
+    chosen: list[tuple[list[str], Run]]
+    words: list[list[str]]
+    settings: list[str]
+    config_dir: Path | None
+
+
+def combined(request: Request) -> Multirun:
+    """Every combination of a request, validated before the first one starts.
 
     Raises:
         ConfigError: a combination is bad, or Hydra has no such launcher.
     """
     settings = [word for word in request.overrides if word.startswith(("hydra/", "hydra."))]
-    ours = [word for word in request.overrides if word not in settings]
-    chosen = combinations(ours)
-    runs = [compose_run(overrides, request.config_dir) for overrides in chosen]
+    every = combinations([word for word in request.overrides if word not in settings])
+    chosen = [(overrides, compose_run(overrides, request.config_dir)) for overrides in every]
     compose_groups(settings, request.config_dir)
-    words = [request.again(overrides) for overrides in chosen]
+    words = [request.again(overrides) for overrides in every]
+    return Multirun(chosen, words, settings, request.config_dir)
+
+
+def multirun(made: Multirun, task: Job) -> None:
+    """Run every combination through Hydra's own multirun, so that its launchers work.
+
+    Hydra is handed the number of each, for our grammar is not its own; each job's folder gets the
+    job's configuration.
+    """
     import hydra
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
 
     def job(config: DictConfig) -> None:
         number = int(config.job)
-        again = shlex.join(words[number])
-        print(f"job {number + 1} of {len(runs)}: {again}", file=sys.stderr)
+        again = shlex.join(made.words[number])
+        run = made.chosen[number][1]
+        print(f"job {number + 1} of {len(made.chosen)}: {again}", file=sys.stderr)
         folder = Path(HydraConfig.get().runtime.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "config.yaml", f"# {again}\n{shown(runs[number])}")
-        task(runs[number], words[number])
+        write_text(folder / "config.yaml", f"# {again}\n{shown(run)}")
+        task(run, made.words[number])
 
-    search_first(request.config_dir)
+    search_first(made.config_dir)
     place = str(outputs_dir() / "multirun").replace("'", "\\'")
     before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = [sys.argv[0], "--multirun", "+job=" + ",".join(str(n) for n in range(len(runs)))]
+    numbers = ",".join(str(number) for number in range(len(made.chosen)))
+    sys.argv = [sys.argv[0], "--multirun", f"+job={numbers}"]
     sys.argv += [
         f"hydra.sweep.dir='{place}/${{now:%Y-%m-%d_%H-%M-%S}}'",
         "hydra.output_subdir=null",
     ]
-    sys.argv += ["hydra/job_logging=none", "hydra/hydra_logging=none", *settings]
+    sys.argv += ["hydra/job_logging=none", "hydra/hydra_logging=none", *made.settings]
     # Otherwise Hydra prints what went wrong in its own words and exits with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:

@@ -1,11 +1,12 @@
 """``vilax train``: a recipe, or the part of it up to a stage."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from vilax.cli.overrides import multirun, parse, print_help, shown
+from vilax.cli.overrides import combined, multirun, parse, print_help, shown
 from vilax.config.compose import compose_run
 from vilax.config.schema.run import Run
 
@@ -19,7 +20,9 @@ def main(argv: Sequence[str]) -> int:
         print_help("train", WHAT, request.config_dir)
         return 0
     if request.multirun:
-        multirun(request, job)
+        multirun(combined(request), job)
+        again = shlex.join(request.again(request.overrides))
+        print(f"their scores, in the report: vilax evaluate -m {again}", file=sys.stderr)
         return 0
     run = compose_run(request.overrides, request.config_dir)
     if request.show:
