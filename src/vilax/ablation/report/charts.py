@@ -34,7 +34,7 @@ class Series:
         points: (x, y), by x.
         style: which colour, dash and mark.
         band: (x, low, high), by x.
-        is_dense: many points: drawn as a plain line without marks.
+        is_dense: many points: drawn without marks.
     """
 
     name: str
@@ -63,10 +63,12 @@ class Frame:
         high: upper end of y.
         right: room for labels right of the lines, in pixels.
         places: x to its place among the marks.
+        ends: smallest and largest x.
     """
 
     x_label: str
     marks: Sequence[float]
+    ends: tuple[float, float]
     low: float
     high: float
     right: float
@@ -74,7 +76,7 @@ class Frame:
 
     def x(self, value: float) -> float:
         """Pixels from the left."""
-        first, last = self.marks[0], self.marks[-1]
+        first, last = self.ends
         share = (value - first) / ((last - first) or 1.0)
         if self.places:
             share = self.places[value] / max(1, len(self.marks) - 1)
@@ -139,7 +141,9 @@ def lines(
     is_even = all(x in marks for one in series for x, _ in one.points)
     places = {x: i for i, x in enumerate(marks)} if is_even else {}
     names = [_short(name) for name in [*(s.name for s in series), *(v.name for v in levels)]]
-    frame = Frame(x_label, marks, low, high, 14 + LETTER * max(map(len, names)), places)
+    across = [*marks, *(x for one in series for x, _ in one.points)]
+    ends = min(across), max(across)
+    frame = Frame(x_label, marks, ends, low, high, 14 + LETTER * max(map(len, names)), places)
     said = "; ".join(
         f"{one.name} from {one.points[0][1]:.3g} to {one.points[-1][1]:.3g}" for one in series
     )
@@ -209,9 +213,9 @@ def _band(frame: Frame, one: Series) -> str:
 def _line(frame: Frame, one: Series) -> str:
     at = [(frame.x(x), frame.y(y)) for x, y in one.points]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
-    if one.is_dense:
-        return f'<polyline class="line dense s{one.style}" points="{path}"/>'
     dash = f' stroke-dasharray="{DASHES[one.style]}"' if DASHES[one.style] else ""
+    if one.is_dense:
+        return f'<polyline class="line dense s{one.style}" points="{path}"{dash}/>'
     drawn = f'<polyline class="line s{one.style}" points="{path}"{dash}/>'
     return drawn + "".join(mark(x, y, one.style) for x, y in at)
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from vilax.ablation.collect import Collected
@@ -14,7 +15,7 @@ from vilax.config.errors import ConfigError
 from vilax.config.schema.run import Run
 
 TASKS = 3
-"""Tasks shown at most, those of the endpoints first."""
+"""Tasks shown at most."""
 PER_TASK = 2
 """Items shown of a task."""
 PICTURES = 6
@@ -44,25 +45,32 @@ def examples(one: Collected, shots: Sequence[int]) -> Examples | None:
         return None
     answers = {arm: _rows(entry) for arm, entry in by_seed[seed].items()}
     drawn: list[tuple[str, int, str]] = []
+    shown = 0
     for task, k in _asked(one, answers, shots):
         split = [
             key
             for key in next(iter(answers.values()))
             if key[:2] == (task, k) and _disagree(key, answers)
         ]
-        split.sort(
-            key=lambda key: hashlib.sha256(f"{seed}/{key[0]}/{key[1]}/{key[2]}".encode()).digest()
-        )
-        drawn += split[:PER_TASK]
+        drawn += sorted(split, key=partial(_order, seed))[:PER_TASK]
+        shown += bool(split)
+        if shown == TASKS:
+            break
     if not drawn:
         return None
     run = next(r.run for r in one.resolved.runs if r.seed == seed and r.arm in answers)
     pictures = _Pictures(run)
     rule = (
-        f"Of the items on which the arms' scores differ at seed {seed}, the first {PER_TASK} of"
-        f" each of up to {TASKS} tasks, in the order of the SHA-256 of seed, task, shots and item."
+        f"Of the items on which the arms' scores differ at seed {seed}, at the most shots that a"
+        f" claim speaks of: the first {PER_TASK} of each of {TASKS} tasks that have such items,"
+        " tasks of the endpoints first, items in the order of the SHA-256 of seed, task, shots and"
+        " id."
     )
     return Examples(rule=rule, items=tuple(_example(key, answers, pictures, seed) for key in drawn))
+
+
+def _order(seed: int, key: tuple[str, int, str]) -> bytes:
+    return hashlib.sha256(f"{seed}/{key[0]}/{key[1]}/{key[2]}".encode()).digest()
 
 
 def _rows(entry: Entry) -> Rows:
@@ -79,16 +87,14 @@ def _asked(
     one: Collected, answers: Mapping[str, Rows], shots: Sequence[int]
 ) -> list[tuple[str, int]]:
     """Tasks with the number of shots at which their items are shown."""
-    endpoints = one.resolved.comparison.endpoints.values()
-    wanted = dict.fromkeys(task for endpoint in endpoints for task in endpoint.tasks)
     have: dict[str, set[int]] = {}
     for task, k, _ in next(iter(answers.values())):
         have.setdefault(task, set()).add(k)
-    if not wanted:
-        wanted = dict.fromkeys(have)
-    return [(task, max(have[task] & set(shots) or have[task])) for task in wanted if task in have][
-        :TASKS
-    ]
+    in_text = {task for scores in one.controls.values() for task in scores}
+    endpoints = one.resolved.comparison.endpoints.values()
+    first = [task for endpoint in endpoints for task in endpoint.tasks]
+    wanted = dict.fromkeys([*first, *(task for task in have if task not in in_text)])
+    return [(task, max(have[task] & set(shots) or have[task])) for task in wanted if task in have]
 
 
 def _disagree(key: tuple[str, int, str], answers: Mapping[str, Rows]) -> bool:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from vilax.ablation.report.charts import REFERENCE, Series, bounds, ticks
+from vilax.ablation.report.charts import REFERENCE, Series, ticks
 from vilax.ablation.report.figures import Figure, chart, styles
 from vilax.ablation.report.measured import Measured
 from vilax.ablation.report.model import ComparisonReport
@@ -12,6 +12,9 @@ from vilax.ablation.report.tables import Table
 from vilax.ablation.report.wording import spread
 
 Points = list[tuple[float, float]]
+
+MANY = 12
+"""Points from which on a line is drawn without marks."""
 
 
 def training_charts(one: ComparisonReport) -> list[Figure]:
@@ -24,9 +27,9 @@ def training_charts(one: ComparisonReport) -> list[Figure]:
             first = arms.split(", ")[0]
             name = "all" if len(lines) == 1 and len(one.arms) > 1 else arms.replace(", ", " ")
             style = REFERENCE if name == "all" else own.get(first, REFERENCE)
-            series.append(Series(name, points, style, is_dense=True))
+            series.append(Series(name, points, style, is_dense=len(points) > MANY))
         last = max((x for line in series for x, _ in line.points), default=1.0)
-        marks = ticks(*bounds([0.0, last], zero=True))
+        marks = ticks(0.0, last)
         detail = "training loss, nats per supervised token"
         drawn += chart(stage, detail, series, "supervised tokens", marks=marks, zero=False)
     return drawn
@@ -86,7 +89,7 @@ def _lines(
                 by_x.setdefault(x, []).append(y)
         means = [(x, fmean(ys)) for x, ys in sorted(by_x.items())]
         band = [(x, min(ys), max(ys)) for x, ys in sorted(by_x.items())]
-        is_dense = len(means) > 12
+        is_dense = len(means) > MANY
         series.append(Series(name, means, style, band if len(seeds) > 1 else (), is_dense))
     return series
 
