@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -47,19 +47,31 @@ def main(argv: Sequence[str]) -> int:
 
 
 def table(resolved: Resolved, proof: Proof) -> Table:
-    """Keys that differ, and budgets, with a column per arm."""
+    """Keys that differ, and budgets, with the arms that have each value."""
     title = f"{resolved.name}: {resolved.comparison.title}"
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in ("key", *resolved.arms, ""):
-        shown.add_column(heading, no_wrap=True)
+    for heading in ("key", "value: arms", ""):
+        shown.add_column(heading, overflow="fold")
     for difference in proof.differences:
-        values = [json.dumps(value).strip('"') for value in difference.values.values()]
-        shown.add_row(difference.key, *values, "" if difference.declared else "NOT DECLARED")
+        word = "" if difference.declared else "NOT DECLARED"
+        values = {arm: json.dumps(value).strip('"') for arm, value in difference.values.items()}
+        shown.add_row(difference.key, grouped(values), word)
     for budget in proof.budgets:
-        values = [_amount(budget, arm) for arm in resolved.arms]
-        word = "equal" if budget.is_equal else "NOT EQUAL"
-        shown.add_row(f"{budget.stage}: {budget.unit}", *values, word)
+        amounts = {arm: _amount(budget, arm) for arm in resolved.arms}
+        is_same = len(set(budget.values.values())) == 1
+        word = ("equal" if is_same else "studied") if budget.is_equal else "NOT EQUAL"
+        shown.add_row(f"{budget.stage}: {budget.unit}", grouped(amounts), word)
     return shown
+
+
+def grouped(values: Mapping[str, str]) -> str:
+    """Values with the arms that have them, a line each; one value alone has no arms to name."""
+    arms: dict[str, list[str]] = {}
+    for arm, value in values.items():
+        arms.setdefault(value, []).append(arm)
+    if len(arms) == 1:
+        return next(iter(arms))
+    return "\n".join(f"{value}: {', '.join(names)}" for value, names in arms.items())
 
 
 def _amount(budget: Budget, arm: str) -> str:

@@ -20,6 +20,8 @@ COMMANDS = {
     "export": "write a trained result in another layout, proven by reloading it",
     "compare": "run the arms of comparisons and write the report",
     "report": "write the report again from stored results",
+    "new": "the files of a comparison of your own",
+    "diff": "what two arms, or two results, differ in",
     "check": "prove that a comparison's arms differ only in what it declares",
     "data": "look into data and prepare it: inspect, lint, build, select ...",
     "store": "look into the stage store: list, show, why-not, prune",
