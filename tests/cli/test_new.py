@@ -31,7 +31,7 @@ def test_it_lands_in_a_configuration_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["comparision", "x"], "comparison"),
+        (["experiment", "x"], "comparison"),
         (["comparison", "My layer"], "such as my_layer"),
         (["comparison", "../x"], "is no name"),
     ],
