@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vilax.ablation.comparison import Resolved
-from vilax.ablation.contrast import contrast
-from vilax.ablation.order import in_order
+from vilax.ablation.order import in_order, rounds
 from vilax.artifacts.identity import science_dump
 from vilax.artifacts.store import Entry
 from vilax.config.schema.run import Run
@@ -146,32 +145,8 @@ def build(comparisons: Sequence[Resolved], lookup: Lookup) -> Graph:
                 key = _add_evaluation(nodes, arm.run, base, f"control/{arm.seed}", lookup)
                 controls[resolved.name, arm.seed] = key
     _drop_idle(nodes)
-    ordered = in_order(nodes, _goals(comparisons, evaluations, controls))
+    ordered = in_order(nodes, rounds(comparisons, evaluations, measures, controls))
     return Graph(ordered, stages, evaluations, controls, measures)
-
-
-def _goals(
-    comparisons: Sequence[Resolved],
-    evaluations: dict[tuple[str, str, int], str],
-    controls: dict[tuple[str, int], str],
-) -> list[list[set[str]]]:
-    """For each seed in turn, the evaluations that a claim needs before it can be judged there."""
-    rounds: list[list[set[str]]] = []
-    for turn in range(max((len(resolved.seeds) for resolved in comparisons), default=0)):
-        goals: list[set[str]] = []
-        for resolved in comparisons:
-            for seed in resolved.seeds[turn : turn + 1]:
-                base = (
-                    {controls[resolved.name, seed]} if (resolved.name, seed) in controls else set()
-                )
-                claims = resolved.comparison.claims.values()
-                # Once what claims speak of is done, the other arms are.
-                for arms in [*(contrast(claim).arms for claim in claims), tuple(resolved.arms)]:
-                    places = [(resolved.name, arm, seed) for arm in arms]
-                    found = {evaluations[place] for place in places if place in evaluations}
-                    goals.append(found | base)
-        rounds.append(goals)
-    return rounds
 
 
 def _add_stages(
@@ -236,6 +211,7 @@ def _add_measures(
             run,
             (trained, *_add_preparation(nodes, run, stage)),
             threads=run.evaluation.threads,
+            gpus=_one_gpu(run),
             cost=1000.0 * run.measures.documents,
             entry=lookup.find_measures(run, stage),
         )

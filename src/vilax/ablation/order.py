@@ -1,14 +1,60 @@
 """In which order nodes start: what many need, and what lets the next claim be judged soonest."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from vilax.ablation.comparison import Resolved
+from vilax.ablation.contrast import contrast
 
 if TYPE_CHECKING:
     from vilax.ablation.graph import Node
 
 
+Place = tuple[str, str, int]
+"""Comparison, arm and seed."""
+
+
+def rounds(
+    comparisons: Sequence[Resolved],
+    evaluations: Mapping[Place, str],
+    measures: Mapping[Place, str],
+    controls: Mapping[tuple[str, int], str],
+) -> list[list[set[str]]]:
+    """For each seed in turn, the nodes that each claim needs before it can be judged there.
+
+    Behind a comparison's claims come its other arms, and what is measured on them.
+
+    Args:
+        comparisons: whose claims.
+        evaluations: key of each arm's evaluation.
+        measures: key of each arm's measures, where it has them.
+        controls: comparison and seed to the key of the base LLM's evaluation.
+    """
+    found: list[list[set[str]]] = []
+    for turn in range(max((len(one.seeds) for one in comparisons), default=0)):
+        goals: list[set[str]] = []
+        for one in comparisons:
+            for seed in one.seeds[turn : turn + 1]:
+                base = {controls[one.name, seed]} if (one.name, seed) in controls else set()
+                for claim in one.comparison.claims.values():
+                    places = [(one.name, arm, seed) for arm in contrast(claim).arms]
+                    is_measure = bool(one.comparison.endpoints[claim.endpoint].measure)
+                    asked = measures if is_measure else evaluations
+                    goals.append(base | {asked[place] for place in places if place in asked})
+                places = [(one.name, arm, seed) for arm in one.arms]
+                every = [
+                    asked[place]
+                    for place in places
+                    for asked in (evaluations, measures)
+                    if place in asked
+                ]
+                goals.append(base.union(every))
+        found.append(goals)
+    return found
+
+
 def in_order(
-    nodes: dict[str, "Node"], rounds: Sequence[Sequence[Collection[str]]] = ()
+    nodes: dict[str, "Node"], goals: Sequence[Sequence[Collection[str]]] = ()
 ) -> dict[str, "Node"]:
     """Each node after those it needs.
 
@@ -20,7 +66,7 @@ def in_order(
 
     Args:
         nodes: key to node.
-        rounds: goals, each the keys of nodes that are wanted together.
+        goals: for each round its goals, each the keys of nodes that are wanted together.
     """
     work = _Work(nodes)
     placed: dict[str, Node] = {}
@@ -33,8 +79,8 @@ def in_order(
             placed[chosen] = nodes[chosen]
             waiting.remove(chosen)
 
-    for goals in rounds:
-        left = [work.behind(goal) for goal in goals]
+    for turn in goals:
+        left = [work.behind(goal) for goal in turn]
         while left:
             following = min(left, key=lambda keys: work.cost(keys - placed.keys()))
             left.remove(following)

