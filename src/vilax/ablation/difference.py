@@ -146,11 +146,13 @@ def _order(one: Run, other: Run, stage: str) -> str:
 
 
 def _policies(one: Run, other: Run, stage: str) -> dict[str, Pair]:
-    found = {}
+    found: dict[str, Pair] = {}
     for part in one.stages[stage].parts:
-        pair = tuple(science_dump(getattr(run.stages[stage].freeze, part)) for run in (one, other))
-        if pair[0] != pair[1]:
-            found[part] = (_policy(pair[0]), _policy(pair[1]))
+        first, second = (
+            science_dump(getattr(run.stages[stage].freeze, part)) for run in (one, other)
+        )
+        if first != second:
+            found[part] = (_policy(first), _policy(second))
     return found
 
 
