@@ -13,6 +13,7 @@ from tests.ablation.report.samples import collected
 from vilax.ablation.report.content import content
 from vilax.ablation.report.learning import curve, measured
 from vilax.ablation.report.model import Report
+from vilax.ablation.report.tables import our_table
 from vilax.ablation.report.write import read, write
 from vilax.cli.main import main
 from vilax.config.errors import ConfigError
@@ -240,6 +241,28 @@ def test_units_of_items_reach_the_intervals(tmp_path: Path) -> None:
     alone = content([apart], "micro").comparisons["freezing"]
     assert together.claims[name].effect == pytest.approx(alone.claims[name].effect)
     assert together.claims[name].interval != alone.claims[name].interval
+
+
+def test_an_arm_without_pictures_hides_nothing_of_the_others(tmp_path: Path) -> None:
+    whole = content([collected(tmp_path / "whole")], "micro").comparisons["freezing"]
+    one = collected(tmp_path / "some")
+    folder = one.results["a", 0, "evaluation"].folder
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    kept = [row for row in rows if row["task"] == "text_relation"]
+    (folder / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    results = json.loads((folder / "results.json").read_text())
+    results["tasks"] = {"text_relation": results["tasks"]["text_relation"]}
+    (folder / "results.json").write_text(json.dumps(results))
+    one.arms["a"].scores[0] = {"text_relation": one.arms["a"].scores[0]["text_relation"]}
+    found = content([one], "micro").comparisons["freezing"]
+    assert found.tasks == whole.tasks
+    assert found.examples is not None and len(found.examples.items) == 6
+    name = "in_context_needs_trained_llm"
+    # Items about one subject are still known as such.
+    assert found.claims[name].interval == whole.claims[name].interval
+    shown = our_table(found)
+    assert shown.groups == our_table(whole).groups
+    assert set(shown.rows[0][1:]) == {"\N{EN DASH}"}
 
 
 def test_report_command_without_a_report_says_what_writes_one(

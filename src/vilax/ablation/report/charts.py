@@ -19,8 +19,8 @@ LETTER = 7.2
 """Width of a label's letter, in pixels."""
 LABEL_GAP = 12.0
 """Smallest distance of two labels at line ends, in pixels."""
-LETTERS = 13
-"""Letters of a label at most; its beginning is shown."""
+LETTERS = 16
+"""Letters of a label at most; of a longer one beginning and end are shown."""
 MARKS = 6
 """Labelled marks of the x axis at most."""
 
@@ -173,7 +173,8 @@ def compact(value: float) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
+    half = LETTERS // 2
+    return name if len(name) <= LETTERS else f"{name[: half - 1]}…{name[-half:]}"
 
 
 def _axes(frame: Frame) -> list[str]:

@@ -52,7 +52,12 @@ def comparison(one: Collected, has_examples: bool = True) -> ComparisonReport:
     settings, resolved = one.resolved.comparison, one.resolved
     scores = {arm: facts.scores for arm, facts in one.arms.items()}
     evaluations = [entry for (_, _, stage), entry in one.results.items() if stage == "evaluation"]
-    subjects = read_subjects(evaluations[0]) if evaluations else {}
+    # Arms may be asked different tasks: a base LLM sees no pictures.
+    of_arms: dict[str, Entry] = {}
+    for (arm, _, stage), entry in one.results.items():
+        if stage == "evaluation":
+            of_arms.setdefault(arm, entry)
+    subjects = read_subjects(list(of_arms.values()))
     claims = _claims(one, scores, subjects)
     shots = sorted({k for claim in claims.values() for k in claim["shots"]})
     is_named = bool(resolved.given) and not one.command
@@ -62,7 +67,7 @@ def comparison(one: Collected, has_examples: bool = True) -> ComparisonReport:
             "command": _command(one),
             "seeds": resolved.seeds,
             "unequal": one.unequal,
-            "tasks": _tasks(evaluations, one),
+            "tasks": _tasks(list(of_arms.values()), one),
             "arms": {arm: _arm(arm, facts, one) for arm, facts in one.arms.items()},
             "open_arms": open_arms(settings, one.arms),
             "claims": claims,
@@ -129,14 +134,15 @@ def proof(resolved: Resolved) -> dict[str, Any] | None:
     }
 
 
-def read_subjects(entry: Entry) -> dict[str, str]:
-    """What each item of an evaluation asks about, where its predictions say so."""
+def read_subjects(entries: Sequence[Entry]) -> dict[str, str]:
+    """What each item of evaluations asks about, where their predictions say so."""
     subjects: dict[str, str] = {}
-    with (entry.folder / "predictions.jsonl").open(encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            if "subject" in row:
-                subjects[str(row["id"])] = str(row["subject"])
+    for entry in entries:
+        with (entry.folder / "predictions.jsonl").open(encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                if "subject" in row:
+                    subjects[str(row["id"])] = str(row["subject"])
     return subjects
 
 
@@ -242,16 +248,17 @@ def _tasks(evaluations: Sequence[Entry], one: Collected) -> dict[str, Any]:
     """Every task, those of the first endpoint first."""
     found: dict[str, Any] = {}
     controls = {task for scores in one.controls.values() for task in scores}
-    for entry in evaluations[:1]:
+    for entry in evaluations:
         results = json.loads((entry.folder / "results.json").read_text(encoding="utf-8"))
         for task, facts in results["tasks"].items():
-            found[task] = {
+            known = {
                 "metric": facts["metric"],
                 "shots": sorted(int(k) for k in facts["scores"]),
                 "chance": facts["chance"],
                 "items": facts.get("items", 0),
                 "is_text": task in controls,
             }
+            found.setdefault(task, known)
     first = next((e.tasks for e in one.resolved.comparison.endpoints.values()), ())
     ordered = [*(t for t in first if t in found), *(t for t in found if t not in first)]
     return {task: found[task] for task in ordered}

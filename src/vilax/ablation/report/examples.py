@@ -49,7 +49,7 @@ def examples(one: Collected, shots: Sequence[int]) -> Examples | None:
     for task, k in _asked(one, answers, shots):
         split = [
             key
-            for key in next(iter(answers.values()))
+            for key in dict.fromkeys(key for rows in answers.values() for key in rows)
             if key[:2] == (task, k) and _disagree(key, answers)
         ]
         drawn += sorted(split, key=partial(_order, seed))[:PER_TASK]
@@ -88,7 +88,7 @@ def _asked(
 ) -> list[tuple[str, int]]:
     """Tasks with the number of shots at which their items are shown."""
     have: dict[str, set[int]] = {}
-    for task, k, _ in next(iter(answers.values())):
+    for task, k, _ in (key for rows in answers.values() for key in rows):
         have.setdefault(task, set()).add(k)
     in_text = {task for scores in one.controls.values() for task in scores}
     endpoints = one.resolved.comparison.endpoints.values()

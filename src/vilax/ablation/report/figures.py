@@ -169,7 +169,7 @@ def shot_charts(one: ComparisonReport, is_text: bool) -> list[Figure]:
             for arm, points in one.curves.get(task, {}).items()
         ]
         if task in one.base:
-            series.append(_series("base", one.base[task], REFERENCE))
+            series.append(_series("base LLM", one.base[task], REFERENCE))
         levels = [] if facts.chance is None else [Level("chance", 100 * facts.chance)]
         if facts.ceiling is not None:
             levels.append(Level("probe", 100 * facts.ceiling))

@@ -46,7 +46,7 @@ def alignment(one: ComparisonReport) -> list[Figure]:
 
     detail = "cosine similarity of visual and textual embeddings; deeper layers to the right"
     title = "Alignment of embeddings by layer"
-    return chart(title, detail, _lines(one, points, "base"), "layer", zero=False)
+    return chart(title, detail, _lines(one, points, "base LLM"), "layer", zero=False)
 
 
 def in_context(one: ComparisonReport) -> list[Figure]:
