@@ -265,6 +265,14 @@ def test_an_arm_without_pictures_hides_nothing_of_the_others(tmp_path: Path) -> 
     assert set(shown.rows[0][1:]) == {"\N{EN DASH}"}
 
 
+def test_our_rows_come_in_the_papers_order(five: Report, tmp_path: Path) -> None:
+    stored = changed(five)
+    one = stored["comparisons"]["freezing"]
+    one["paper"]["rows"] = {arm: one["paper"]["rows"][arm] for arm in ("d", "b")}
+    table = our_table(Report.model_validate(stored).comparisons["freezing"])
+    assert [row[0] for row in table.rows] == ["d", "b", "a", "c"]
+
+
 def test_report_command_without_a_report_says_what_writes_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

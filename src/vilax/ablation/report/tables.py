@@ -77,7 +77,10 @@ def shown_shots(one: ComparisonReport) -> list[int]:
 
 
 def our_table(one: ComparisonReport) -> Table:
-    """Our figures in the paper's form: every task with pictures and the average, in percent."""
+    """Our figures in the paper's form: every task with pictures and the average, in percent.
+
+    Rows come in the paper's order, arms that it does not have behind them.
+    """
     shots = shown_shots(one)
     names, headings = [("", 1)], ["arm"]
     picks: list[tuple[str, list[int]]] = []
@@ -97,8 +100,8 @@ def our_table(one: ComparisonReport) -> Table:
         names.append(("average", len(shots)))
         headings += [str(k) for k in shots]
     rows = []
-    for arm, facts_of_arm in one.arms.items():
-        seeds = list(facts_of_arm.seeds.values())
+    for arm in dict.fromkeys([*(a for a in one.paper.rows if a in one.arms), *one.arms]):
+        seeds = list(one.arms[arm].seeds.values())
         cells = [arm]
         for task, ks in picks:
             for k in ks:
