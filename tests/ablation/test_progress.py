@@ -25,7 +25,7 @@ def graph_of(**needs: tuple[str, ...]) -> Graph:
     ("labels", "shown"),
     [
         (["a/0", "b/0"], "a/0, b/0"),
-        (["a/0", "b/0", "c/0", "d/0"], "a+b+c+d; seed 0"),
+        (["a/0", "control/0", "b/0", "c/0", "d/0"], "a+b+c+d; seed 0"),
         ([f"{arm}/{seed}" for arm in "abcdef" for seed in range(3)], "6 arms; 3 seeds"),
         (
             [f"{c}:{arm}/{s}" for c in ("freezing", "shots") for arm in "ab" for s in (0, 1)],

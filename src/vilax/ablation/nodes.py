@@ -20,7 +20,7 @@ from vilax.evaluation.identity import (
     folder_fingerprint,
 )
 from vilax.micro import corpora
-from vilax.training.recipe import stage_identity, stages_of
+from vilax.training.recipe import find_stage, stage_identity, stages_of
 from vilax.training.sources import MICRO, corpus_config, corpus_path, open_reader
 
 
@@ -77,10 +77,15 @@ def encode_pictures(run: Run) -> None:
 
 
 def train_stage(run: Run, stage: str) -> Entry:
-    """Train or reuse one stage, without a bar of its own."""
+    """Train or reuse one stage, without a bar of its own, in the processes its trainer wants."""
+    from vilax.ablation.ranks import train_in_ranks, wants_ranks
     from vilax.ablation.while_training import measuring
     from vilax.training.stage import run_stage
 
+    if wants_ranks(run):
+        if find_stage(run, stage) is None:
+            train_in_ranks(run, stage)
+        return Store(store_dir()).get("stage", stage_identity(run, stage))
     return run_stage(run, stage, visible=False, callbacks=measuring(run))
 
 

@@ -142,7 +142,9 @@ def users(node: Node) -> str:
         return ", ".join(node.users)
     arms: dict[str, dict[str, None]] = {}
     seeds: dict[str, None] = {}
-    for label in node.users:
+    # The control is no arm; where arms need the node too, they say enough.
+    labels = [label for label in node.users if not label.startswith("control/")] or node.users
+    for label in labels:
         comparison, _, place = label.rpartition(":")
         arm, _, seed = place.rpartition("/")
         arms.setdefault(comparison, {})[arm] = None

@@ -24,27 +24,34 @@ RUN = r"""
 import os, pathlib, re, subprocess, sys, time
 home, number = pathlib.Path(os.environ["FAKE_SLURM"]), sys.argv[1]
 script = (home / f"{number}.sh").read_text()
-state = home / f"{number}.state"
+cancelled = home / f"{number}.cancelled"
+
+def become(state):
+    (home / f"{number}.new").write_text(state)
+    os.replace(home / f"{number}.new", home / f"{number}.state")
+
 found = re.search(r"--dependency=afterok:([\d:]+)", script)
-state.write_text("PENDING")
+become("PENDING")
 for need in found[1].split(":") if found else []:
     while True:
         file = home / f"{need}.state"
         ended = file.read_text() if file.exists() else "PENDING"
-        if state.read_text() == "CANCELLED" or ended in ("FAILED", "CANCELLED"):
-            state.write_text("CANCELLED")
+        if cancelled.exists() or ended in ("FAILED", "CANCELLED"):
+            become("CANCELLED")
             sys.exit(0)
         if ended == "COMPLETED":
             break
         time.sleep(0.05)
-state.write_text("RUNNING")
+become("RUNNING")
 job = subprocess.Popen(["bash", str(home / f"{number}.sh")], start_new_session=True,
     env=os.environ | {"SLURM_JOB_ID": number, "SLURM_LOCALID": "0", "SLURM_PROCID": "0",
     "SLURM_NODEID": "0", "SLURM_NTASKS": "1", "SLURM_JOB_NUM_NODES": "1"})
 (home / f"{number}.pid").write_text(str(job.pid))
-code = job.wait()
-if state.read_text() != "CANCELLED":
-    state.write_text("COMPLETED" if code == 0 else "FAILED")
+while job.poll() is None:
+    if cancelled.exists():
+        os.killpg(job.pid, 9)
+    time.sleep(0.05)
+become("CANCELLED" if cancelled.exists() else "COMPLETED" if job.wait() == 0 else "FAILED")
 """
 
 SRUN = r"""
@@ -68,16 +75,9 @@ for file in home.glob("*.state"):
 """
 
 SCANCEL = r"""
-import os, pathlib, signal, sys
-home = pathlib.Path(os.environ["FAKE_SLURM"])
+import os, pathlib, sys
 for number in sys.argv[1:]:
-    (home / f"{number}.state").write_text("CANCELLED")
-    pid = home / f"{number}.pid"
-    if pid.exists():
-        try:
-            os.killpg(int(pid.read_text()), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    (pathlib.Path(os.environ["FAKE_SLURM"]) / f"{number}.cancelled").touch()
 """
 
 

@@ -14,6 +14,7 @@ from tests.ablation.fakes import Recorder, mark, marks
 from tests.ablation.launch.fake_slurm import install, scripts
 from tests.ablation.test_executor import chain, folder  # noqa: F401
 from vilax.ablation.executor import Pool, Room, execute
+from vilax.ablation.graph import Node
 from vilax.ablation.launch import open_pool, visible_devices
 from vilax.ablation.launch.local import LocalPool
 from vilax.ablation.launch.loky import JoblibPool
@@ -178,3 +179,17 @@ def test_no_slurm_and_no_ray(
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install 'vilax\[sweep\]'"):
         open_pool("ray", 1, None, {})
+
+
+def test_an_interrupt_takes_the_jobs_out_of_the_queue(slurm: Path) -> None:
+    class Impatient(Recorder):
+        def started(self, node: Node) -> None:
+            if node.stage == "after":
+                raise KeyboardInterrupt
+
+    nodes = chain(slow=(), after=("slow",))
+    with pytest.raises(KeyboardInterrupt):
+        execute(nodes, SubmititPool({}, mark), Impatient(), Room(None))
+    cancelled = sorted(file.stem for file in (slurm / "slurm").glob("*.cancelled"))
+    assert cancelled == list(scripts(slurm))
+    assert len(cancelled) == 2
