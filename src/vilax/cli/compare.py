@@ -170,7 +170,7 @@ def run(
 
 def publish(collected: Sequence[Collected], scale: str) -> Path:
     """Write the report and the dashboards; returns the report's page."""
-    from vilax.ablation.dashboards import publish_arm
+    from vilax.ablation.dashboards.publish import Published, measured, publish_arm
     from vilax.ablation.report import accumulate
 
     for one in collected:
@@ -182,9 +182,10 @@ def publish(collected: Sequence[Collected], scale: str) -> Path:
             ]
             evaluation = one.results.get((run.arm, run.seed, "evaluation"))
             if evaluation is not None:
-                config = run.run.model_dump(mode="json")
-                settings = run.run.logger
-                publish_arm(run.comparison, run.arm, run.seed, done, evaluation, config, settings)
+                figures = measured(one.measures.get((run.arm, run.seed), {}))
+                publish_arm(
+                    Published(run.comparison, run.arm, run.seed, run.run, done, evaluation, figures)
+                )
     return accumulate.publish(collected, scale, collected[0].resolved.config_dir)
 
 

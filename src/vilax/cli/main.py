@@ -20,6 +20,7 @@ COMMANDS = {
     "export": "write a trained result in another layout, proven by reloading it",
     "compare": "run the arms of comparisons and write the report",
     "report": "write the report again from stored results",
+    "dashboard": "make the wandb workspace and report of comparisons",
     "new": "the files of a comparison of your own",
     "diff": "what two arms, or two results, differ in",
     "check": "prove that a comparison's arms differ only in what it declares",

@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
 
 def train(run: Run) -> None:
     """Train, print what came of it, and write its curves as a wandb run."""
-    from vilax.ablation.dashboards import publish_arm
+    from vilax.ablation.dashboards.publish import Published, publish_arm
     from vilax.ablation.while_training import measuring
     from vilax.training.recipe import run_recipe, stages_of
 
@@ -47,8 +47,7 @@ def train(run: Run) -> None:
     stages = list(zip(stages_of(run), entries, strict=True))
     for name, entry in stages:
         print(f"{name} {entry.identity} {entry.folder}")
-    config = run.model_dump(mode="json")
-    publish_arm("train", run.name, run.seed, stages, None, config, run.logger)
+    publish_arm(Published("train", run.name, run.seed, run, stages))
 
 
 def job(run: Run, words: Sequence[str]) -> None:

@@ -59,7 +59,7 @@ def examples(one: Collected, shots: Sequence[int]) -> Examples | None:
     if not drawn:
         return None
     run = next(r.run for r in one.resolved.runs if r.seed == seed and r.arm in answers)
-    pictures = _Pictures(run)
+    pictures = Pictures(run)
     rule = (
         f"Of the items on which the arms' scores differ at seed {seed}, at the most shots that a"
         f" claim speaks of: the first {PER_TASK} of each of {TASKS} tasks that have such items,"
@@ -103,7 +103,7 @@ def _disagree(key: tuple[str, int, str], answers: Mapping[str, Rows]) -> bool:
 
 
 def _example(
-    key: tuple[str, int, str], answers: Mapping[str, Rows], pictures: "_Pictures", seed: int
+    key: tuple[str, int, str], answers: Mapping[str, Rows], pictures: "Pictures", seed: int
 ) -> Example:
     task, k, name = key
     rows = {arm: found[key] for arm, found in answers.items() if key in found}
@@ -127,7 +127,7 @@ def _example(
     )
 
 
-class _Pictures:
+class Pictures:
     """Pictures of prompts, as small data URIs; none where the evaluation's data are not here.
 
     Args:

@@ -37,6 +37,10 @@ class Logger(Node):
     """offline needs no account; online uses WANDB_API_KEY from the environment."""
     project: str = execution("vilax")
     """wandb project."""
+    tensorboard: bool = execution(False)
+    """Also TensorBoard's events, under outputs/tensorboard."""
+    csv: bool = execution(False)
+    """Also CSV files, under outputs/csv."""
 
 
 class Store(Node):

@@ -1,0 +1,1 @@
+"""Dashboards: runs in wandb, TensorBoard and CSV; the wandb workspace and report from code."""
