@@ -9,7 +9,7 @@ import yaml
 from tests.ablation.fakes import freezing
 from vilax.ablation.claim_checks import check_claims
 from vilax.ablation.contrast import contrast
-from vilax.config.compose import load_comparison
+from vilax.config.comparisons import load_comparison
 from vilax.config.errors import ConfigError
 from vilax.config.locate import experiments_dir
 from vilax.config.schema.comparison import Comparison

@@ -7,7 +7,7 @@ import yaml
 
 from vilax.ablation.comparison import resolve
 from vilax.ablation.control import require
-from vilax.config.compose import comparison_names, load_comparison
+from vilax.config.comparisons import comparison_names, load_comparison
 from vilax.config.errors import ConfigError
 from vilax.config.locate import experiments_dir
 from vilax.config.schema.comparison import SCALES

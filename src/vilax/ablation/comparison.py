@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vilax.ablation.claim_checks import check_claims
-from vilax.config.compose import compose_run, group_of, load_comparison
+from vilax.config.comparisons import load_comparison
+from vilax.config.compose import compose_run, group_of
 from vilax.config.errors import ConfigError, unknown
 from vilax.config.schema.comparison import Comparison
 from vilax.config.schema.run import Run

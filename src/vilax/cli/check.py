@@ -11,7 +11,7 @@ from rich.table import Table
 
 from vilax.ablation.comparison import Resolved, resolve
 from vilax.ablation.control import Budget, Proof, prove
-from vilax.config.compose import comparison_names
+from vilax.config.comparisons import comparison_names
 
 PIPE_WIDTH = 200
 """Columns where the output is no terminal."""

@@ -15,7 +15,7 @@ from vilax.ablation.held import held_by
 from vilax.ablation.launch import LAUNCHERS, open_pool
 from vilax.ablation.progress import Display, describe
 from vilax.ablation.savings import sentences
-from vilax.config.compose import comparison_names
+from vilax.config.comparisons import comparison_names
 from vilax.config.errors import ConfigError
 
 

@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     from vilax.ablation.comparison import resolve
     from vilax.ablation.dashboards import workspace
     from vilax.artifacts.files import write_text
-    from vilax.config.compose import comparison_names
+    from vilax.config.comparisons import comparison_names
     from vilax.config.errors import ConfigError
 
     names = options.names or comparison_names(options.config_dir, options.scale)

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from vilax.cli.overrides import Request, parse, print_help, shown
-from vilax.config.compose import comparison_names, compose_run
+from vilax.config.comparisons import comparison_names
+from vilax.config.compose import compose_run
 from vilax.config.errors import ConfigError
 
 if TYPE_CHECKING:

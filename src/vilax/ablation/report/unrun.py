@@ -7,7 +7,7 @@ from pathlib import Path
 from vilax.ablation.claims import Verdict
 from vilax.ablation.report.content import claims_of, open_arms, stated
 from vilax.ablation.report.model import ComparisonReport
-from vilax.config.compose import comparison_names, load_comparison
+from vilax.config.comparisons import comparison_names, load_comparison
 from vilax.config.errors import ConfigError
 
 
