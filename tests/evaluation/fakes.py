@@ -56,6 +56,7 @@ class _Llm:
     def __init__(self, model: Knowing) -> None:
         self.model = model
         self.width = model.vocabulary
+        self.has_experts = False
         self.embedding = _Embedding(model.vocabulary)
         self.net = SimpleNamespace(config=LlamaConfig(num_hidden_layers=1))
 

@@ -124,7 +124,7 @@ def test_what_an_adapter_cannot_hold_is_refused(
 def test_a_wrong_adapter_is_caught(
     ours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    entry = trained(ours, "stages.sft.freeze=dora_llm", "stages.sft.freeze.llm.lora.rank=4")
+    entry = trained(ours, "stages.sft.freeze=dora_llm", "stages.sft.freeze.llm.lora.rank=2")
     from vilax.interop import peft_adapter
 
     def halved(file: Path) -> Any:

@@ -290,7 +290,8 @@ def _forward(
     visual: Bool[Tensor, "rows length"] | None = None,
 ) -> Float[Tensor, "rows length width"]:
     """Final hidden states; tokens are text where ``visual`` does not say otherwise."""
-    model.llm.route.set(visual if model.llm.has_experts else None)
+    if model.llm.has_experts:
+        model.llm.route.set(visual)
     out = model.llm.decoder(
         inputs_embeds=embeddings,
         position_ids=positions,
