@@ -1,7 +1,7 @@
 """A comparison resolved: each arm's overrides, its validated run, the command that repeats it."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from vilax.ablation.claim_checks import check_claims
 from vilax.config.comparisons import load_comparison
 from vilax.config.compose import compose_run, group_of
 from vilax.config.errors import ConfigError, unknown
+from vilax.config.groups import composed_once
 from vilax.config.schema.comparison import Comparison
 from vilax.config.schema.run import Run
 
@@ -102,6 +103,23 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def resolve_all(
+    names: Iterable[str],
+    seeds: Sequence[int] = (),
+    scale: str = "micro",
+    extra: Sequence[str] = (),
+    config_dir: Path | None = None,
+) -> list[Resolved]:
+    """Several comparisons; what their arms have in common is composed once.
+
+    Raises:
+        ConfigError: as ``resolve`` does.
+    """
+    with composed_once():
+        return [resolve(name, seeds, scale, extra, config_dir) for name in names]
+
+
+@composed_once()
 def resolve(
     name: str,
     seeds: Sequence[int] = (),

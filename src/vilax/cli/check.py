@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from vilax.ablation.comparison import Resolved, resolve
+from vilax.ablation.comparison import Resolved, resolve_all
 from vilax.ablation.control import Budget, Proof, prove
 from vilax.config.comparisons import comparison_names
 
@@ -35,8 +35,8 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     is_sound = True
-    for name in options.names or comparison_names(options.config_dir, options.scale):
-        resolved = resolve(name, (), options.scale, (), options.config_dir)
+    names = options.names or comparison_names(options.config_dir, options.scale)
+    for resolved in resolve_all(names, (), options.scale, (), options.config_dir):
         proof = prove(resolved)
         console.print(table(resolved, proof))
         console.print(summary(proof), markup=False)

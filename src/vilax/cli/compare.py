@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vilax.ablation.collect import Collected, collect
-from vilax.ablation.comparison import Resolved, resolve
+from vilax.ablation.comparison import Resolved, resolve_all
 from vilax.ablation.control import require
 from vilax.ablation.executor import Outcome, Pool, Room, execute
 from vilax.ablation.graph import Graph, build, store_lookup
@@ -32,10 +32,8 @@ def main(argv: Sequence[str]) -> int:
     names = [word for word in options.words if "=" not in word]
     extra = [word for word in options.words if "=" in word]
     seeds = read_seeds(options.seeds)
-    resolved = [
-        resolve(name, seeds, options.scale, extra, options.config_dir)
-        for name in names or comparison_names(options.config_dir, options.scale)
-    ]
+    asked = names or comparison_names(options.config_dir, options.scale)
+    resolved = resolve_all(asked, seeds, options.scale, extra, options.config_dir)
     for comparison in resolved:
         require(comparison)
     graph = build(resolved, store_lookup())

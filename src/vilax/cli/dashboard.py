@@ -29,14 +29,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--to", type=Path, help="write the workspace here, without the server")
     parser.add_argument("--config-dir", type=Path, help="your own configuration folder")
     options = parser.parse_args(argv)
-    from vilax.ablation.comparison import resolve
+    from vilax.ablation.comparison import resolve_all
     from vilax.ablation.dashboards import workspace
     from vilax.artifacts.files import write_text
     from vilax.config.comparisons import comparison_names
     from vilax.config.errors import ConfigError
 
     names = options.names or comparison_names(options.config_dir, options.scale)
-    compared = [resolve(name, (), options.scale, (), options.config_dir) for name in names]
+    compared = resolve_all(names, (), options.scale, (), options.config_dir)
     if options.to is None and not os.environ.get("WANDB_API_KEY"):
         raise ConfigError(
             "WANDB_API_KEY is not set: expected it in the environment, or --to FILE to write the"

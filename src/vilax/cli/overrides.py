@@ -13,9 +13,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from vilax.artifacts.files import write_text
-from vilax.config.compose import compose_groups, compose_run
+from vilax.config.compose import compose_run
 from vilax.config.describe import STAGE_GROUPS, TOP_GROUPS, choices
 from vilax.config.errors import ConfigError
+from vilax.config.groups import compose_groups, composed_once
 from vilax.config.locate import conf_dir, outputs_dir
 from vilax.config.schema.run import Run
 from vilax.config.searchpath import search_first
@@ -166,7 +167,8 @@ def combined(request: Request) -> Multirun:
     """
     settings = [word for word in request.overrides if word.startswith(("hydra/", "hydra."))]
     every = combinations([word for word in request.overrides if word not in settings])
-    chosen = [(overrides, compose_run(overrides, request.config_dir)) for overrides in every]
+    with composed_once():
+        chosen = [(overrides, compose_run(overrides, request.config_dir)) for overrides in every]
     compose_groups(settings, request.config_dir)
     words = [request.again(overrides) for overrides in every]
     return Multirun(chosen, words, settings, request.config_dir)

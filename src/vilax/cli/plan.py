@@ -115,9 +115,9 @@ def _runs(request: Request, names: list[str], gpus: int, is_sized: bool) -> dict
         sized += [f"trainer.devices={gpus // nodes}", f"trainer.nodes={nodes}"]
         words = [*sized, "trainer.precision=bf16", *words]
     if names:
-        from vilax.ablation.comparison import resolve
+        from vilax.ablation.comparison import resolve_all
 
-        found = [resolve(n, (0,), name, words, request.config_dir) for n in names]
+        found = resolve_all(names, (0,), name, words, request.config_dir)
         return {
             f"{one.name} {arm}" if len(found) > 1 else arm: run
             for one in found

@@ -6,23 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
 from pydantic.fields import FieldInfo
 
 from vilax.config.describe import STAGE_GROUPS, TOP_GROUPS, choices, load_yaml
 from vilax.config.errors import ConfigError, unknown
-from vilax.config.locate import conf_dir
+from vilax.config.groups import compose_groups
 from vilax.config.rules import check_rules
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Budget
-from vilax.config.searchpath import search_first
 from vilax.config.start import start_from
 from vilax.config.validate import validate
 from vilax.config.walk import expectation, field_of
@@ -153,42 +147,6 @@ def _plain(value: Any) -> Any:
 
 def _text(value: Any) -> Any:
     return getattr(value, "text", value)
-
-
-def compose_groups(
-    words: Sequence[str], config_dir: Path | None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What Hydra composes from the chosen groups.
-
-    Args:
-        words: overrides in Hydra's own grammar.
-        config_dir: the user's folder.
-
-    Returns:
-        The composed configuration, and the choice that filled each slot of the defaults list.
-
-    Raises:
-        ConfigError: Hydra cannot compose it.
-    """
-    if config_dir is not None and not config_dir.is_dir():
-        raise ConfigError(f"--config-dir {config_dir}: no such folder")
-    search_first(config_dir)
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
-            composed = compose("config", list(words), return_hydra_config=True)
-        slots = OmegaConf.to_container(composed.hydra.runtime.choices)
-        with open_dict(composed):
-            del composed["hydra"]
-        plain = OmegaConf.to_container(composed, resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        raise ConfigError(f"cannot compose: {'; '.join(lines[:2])}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"cannot compose: {' '.join(str(error).split())}") from error
-    assert isinstance(plain, dict)
-    assert isinstance(slots, dict)
-    return {str(k): v for k, v in plain.items()}, {str(k): v for k, v in slots.items()}
 
 
 def compose_run(

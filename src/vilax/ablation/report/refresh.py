@@ -10,6 +10,7 @@ from vilax.ablation.graph import Lookup, build
 from vilax.ablation.report.content import comparison
 from vilax.ablation.report.model import ComparisonReport, Report, Request
 from vilax.config.errors import ConfigError
+from vilax.config.groups import composed_once
 
 
 class Gatherer:
@@ -56,6 +57,7 @@ class Refresher:
         self._resolved: dict[Request, Resolved] = {}
         self._told: set[str] = set()
 
+    @composed_once()
     def refresh(self, report: Report) -> dict[str, ComparisonReport]:
         """The comparisons of which the store knows as much as the report does, by name.
 
