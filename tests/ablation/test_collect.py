@@ -1,6 +1,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,11 +19,13 @@ def publish(
     here = folder / node.key.replace(":", "-")
     here.mkdir()
     if node.kind == "evaluation":
-        tasks = {
+        tasks: dict[str, dict[str, Any]] = {
             "relation": {"metric": "accuracy", "scores": {"0": 0.5, "4": 1.0}, "chance": 0.25},
             "text_relation": {"metric": "accuracy", "scores": {"4": solved}, "chance": 0.25},
             "caption": {"metric": "cider_d / 10", "scores": {"0": 0.1}, "chance": None},
         }
+        for name, facts in tasks.items():
+            facts["scale"] = 1000.0 if name == "caption" else 100.0
         (here / "results.json").write_text(json.dumps({"tasks": tasks}))
         rows = [
             ("relation", 0, "x", 0.0),
@@ -59,6 +62,11 @@ def test_scores_come_by_seed_task_shots_and_item(store: FakeStore, tmp_path: Pat
     arm = collected.arms["b"]
     assert arm.scores[1]["relation"] == {0: {"x": 0.0, "y": 1.0}, 4: {"x": 1.0, "y": 1.0}}
     assert arm.chance == {"relation": 0.25, "text_relation": 0.25}
+    assert arm.figures[1] == {
+        "relation": {0: 50.0, 4: 100.0},
+        "text_relation": {4: 100.0},
+        "caption": {0: 100.0},
+    }
     assert arm.failed == ""
     assert set(collected.controls) == {0, 1}
     assert collected.unequal == ()

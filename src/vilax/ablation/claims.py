@@ -233,7 +233,7 @@ def differences(
         for term in wanted.terms:
             rows = [scores[term.arm][seed][task][term.k] for seed in seeds]
             table += term.weight * np.array([[row[item] for item in items] for row in rows])
-        tables.append(endpoint.scale * table)
+        tables.append(endpoint.scale_of(task) * table)
         names.append(items)
     return tables, names
 

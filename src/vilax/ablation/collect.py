@@ -18,6 +18,8 @@ from vilax.config.schema.comparison import Comparison
 
 TaskScores = dict[str, dict[int, dict[str, float]]]
 """Task to number of shots to item to score, 0 to 1."""
+TaskFigures = dict[str, dict[int, float]]
+"""Task to number of shots to the task's figure in its own unit: percent, or 100 x CIDEr-D."""
 
 COUNTS = ("tokens", "images", "documents", "supervised")
 
@@ -53,6 +55,7 @@ class ArmFacts:
         command: the command that repeats it at the first seed.
         stages: every stage at every seed that was done.
         scores: seed to scores of its last stage, for the seeds that were done.
+        figures: seed to the figures of its last stage, as tables print them.
         chance: task to the score of guessing, where that is defined.
         failed: why a seed of it is missing; empty: none is.
         retry: the command that tries that seed again.
@@ -64,6 +67,7 @@ class ArmFacts:
     command: str
     stages: list[StageFacts] = field(default_factory=list)
     scores: dict[int, TaskScores] = field(default_factory=dict)
+    figures: dict[int, TaskFigures] = field(default_factory=dict)
     chance: dict[str, float] = field(default_factory=dict)
     failed: str = ""
     retry: str = ""
@@ -137,6 +141,7 @@ def collect(
         if found:
             measures[one.arm, one.seed] = found
         facts.scores[one.seed], facts.chance = read_scores(entry)
+        facts.figures[one.seed] = read_figures(entry)
     controls: dict[int, TaskScores] = {}
     chance: dict[str, float] = {}
     for seed in resolved.seeds:
@@ -246,6 +251,19 @@ def read_scores(entry: Entry) -> tuple[TaskScores, dict[str, float]]:
         if facts["chance"] is not None
     }
     return scores, chance
+
+
+def read_figures(entry: Entry) -> TaskFigures:
+    """The reported figures of an evaluation: of some tasks they are no means over items."""
+    results = json.loads((entry.folder / "results.json").read_text(encoding="utf-8"))["tasks"]
+    return {
+        task: {
+            int(k): float(facts["scale"]) * float(share)
+            for k, share in facts["scores"].items()
+            if share is not None
+        }
+        for task, facts in results.items()
+    }
 
 
 def _unequal(comparison: Comparison, arms: Iterable[tuple[str, ArmFacts]]) -> list[str]:

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from tests.ablation.fakes import entry, fake_identity, freezing
-from vilax.ablation.collect import ArmFacts, Collected, StageFacts, TaskScores, read_scores
+from vilax.ablation.collect import (
+    ArmFacts,
+    Collected,
+    StageFacts,
+    TaskScores,
+    read_figures,
+    read_scores,
+)
 from vilax.artifacts.store import Entry
 
 LEVELS: dict[str, dict[str, dict[int, float]]] = {
@@ -71,6 +78,7 @@ def evaluation(folder: Path, name: str, scores: TaskScores) -> Entry:
             "scores": {str(k): float(np.mean(list(one.values()))) for k, one in by_k.items()},
             "items": len(by_k[0]),
             "chance": CHANCE.get(task),
+            "scale": 100.0,
         }
         for k, one in by_k.items():
             for i, v in one.items():
@@ -130,6 +138,7 @@ def collected(folder: Path, seeds: tuple[int, ...] = (0,), items: int = 60) -> C
         found = evaluation(folder, f"{one.arm}-{one.seed}", scores)
         results[one.arm, one.seed, "evaluation"] = found
         facts.scores[one.seed], facts.chance = read_scores(found)
+        facts.figures[one.seed] = read_figures(found)
     controls = {seed: draw("base", seed, ("text_relation",), items) for seed in seeds}
     measured = {(one.arm, one.seed): measures(one.arm, one.seed) for one in resolved.runs}
     base = {seed: measures("base", seed) for seed in seeds}

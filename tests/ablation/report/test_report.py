@@ -105,6 +105,21 @@ def test_markdown_and_json_agree(five: Report, tmp_path: Path) -> None:
     assert widths[:2] == [10, 12]
 
 
+def test_tables_show_a_tasks_own_figure_and_unit(single: Report, tmp_path: Path) -> None:
+    """CIDEr as papers print it; and F1 or MME's sum, which are no means over items."""
+    stored = single.model_dump(mode="json")
+    one = stored["comparisons"]["freezing"]
+    assert "Ours, percent, by number of shots" in page_of(stored, tmp_path / "percent")
+    one["tasks"]["caption"]["scale"] = 1000.0
+    one["arms"]["d"]["seeds"]["0"]["figures"]["caption"]["4"] = 118.5
+    shown = our_table(Report.model_validate(stored).comparisons["freezing"])
+    row = next(row for row in shown.rows if row[0] == "d")
+    assert row[shown.flat.index("caption 4")] == "118.5"
+    page = page_of(stored, tmp_path / "printed")
+    assert "Ours, each as papers print it, by number of shots" in page
+    assert "caption: cider d / 10, of 1000" in page
+
+
 def test_the_same_report_gives_the_same_bytes(five: Report, tmp_path: Path) -> None:
     write(five, tmp_path / "one")
     write(read(tmp_path / "one"), tmp_path / "two")
@@ -254,6 +269,7 @@ def test_an_arm_without_pictures_hides_nothing_of_the_others(tmp_path: Path) -> 
     results["tasks"] = {"text_relation": results["tasks"]["text_relation"]}
     (folder / "results.json").write_text(json.dumps(results))
     one.arms["a"].scores[0] = {"text_relation": one.arms["a"].scores[0]["text_relation"]}
+    one.arms["a"].figures[0] = {"text_relation": one.arms["a"].figures[0]["text_relation"]}
     found = content([one], "micro").comparisons["freezing"]
     assert found.tasks == whole.tasks
     assert found.examples is not None and len(found.examples.items) == 6

@@ -15,10 +15,10 @@ from vilax.ablation.collect import ArmFacts, Collected, TaskScores
 from vilax.ablation.comparison import Resolved
 from vilax.ablation.contrast import contrast
 from vilax.ablation.control import prove
+from vilax.ablation.report.curves import curves, points
 from vilax.ablation.report.examples import examples
 from vilax.ablation.report.learning import measured, training
 from vilax.ablation.report.model import ComparisonReport, Report
-from vilax.ablation.statistics import effect
 from vilax.artifacts.run_record import versions
 from vilax.artifacts.store import Entry
 from vilax.config.schema.comparison import Comparison, Endpoint
@@ -59,6 +59,7 @@ def comparison(one: Collected, has_examples: bool = True) -> ComparisonReport:
             of_arms.setdefault(arm, entry)
     subjects = read_subjects(list(of_arms.values()))
     claims = _claims(one, scores, subjects)
+    tasks = _tasks(list(of_arms.values()), one)
     shots = sorted({k for claim in claims.values() for k in claim["shots"]})
     is_named = bool(resolved.given) and not one.command
     return ComparisonReport.model_validate(
@@ -67,15 +68,15 @@ def comparison(one: Collected, has_examples: bool = True) -> ComparisonReport:
             "command": _command(one),
             "seeds": resolved.seeds,
             "unequal": one.unequal,
-            "tasks": _tasks(list(of_arms.values()), one),
+            "tasks": tasks,
             "arms": {arm: _arm(arm, facts, one) for arm, facts in one.arms.items()},
             "open_arms": open_arms(settings, one.arms),
             "claims": claims,
             "calibration": [
                 calibrate(*arms, scores, subjects).line for arms in null_pairs(settings)
             ],
-            "curves": _by_task({a: _points(list(s.values()), subjects) for a, s in scores.items()}),
-            "base": _points(list(one.controls.values()), subjects),
+            "curves": curves(scores, subjects, tasks),
+            "base": points(list(one.controls.values()), subjects, tasks),
             "controls": {
                 task: {"control": control, "failed": one.failed_controls.get(task)}
                 for task, control in settings.controls.items()
@@ -200,9 +201,15 @@ def _arm(arm: str, facts: ArmFacts, one: Collected) -> dict[str, Any]:
         }
         seeds[str(seed)] = {
             "tasks": {t: {str(k): v for k, v in by_k.items()} for t, by_k in means.items()},
+            "figures": {
+                t: {str(k): v for k, v in by_k.items()}
+                for t, by_k in facts.figures.get(seed, {}).items()
+            },
             "endpoints": {
                 name: {
-                    str(k): endpoint.scale * float(np.mean([means[t][k] for t in endpoint.tasks]))
+                    str(k): float(
+                        np.mean([endpoint.scale_of(t) * means[t][k] for t in endpoint.tasks])
+                    )
                     for k in _common_shots(means, endpoint)
                 }
                 for name, endpoint in endpoints.items()
@@ -256,37 +263,13 @@ def _tasks(evaluations: Sequence[Entry], one: Collected) -> dict[str, Any]:
                 "shots": sorted(int(k) for k in facts["scores"]),
                 "chance": facts["chance"],
                 "items": facts.get("items", 0),
+                "scale": facts["scale"],
                 "is_text": task in controls,
             }
             found.setdefault(task, known)
     first = next((e.tasks for e in one.resolved.comparison.endpoints.values()), ())
     ordered = [*(t for t in first if t in found), *(t for t in found if t not in first)]
     return {task: found[task] for task in ordered}
-
-
-def _points(
-    seeds: Sequence[TaskScores], subjects: Mapping[str, str]
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Task and shots to mean and 95 % interval in percent."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for task in seeds[0] if seeds else ():
-        for k in sorted(seeds[0][task]):
-            tables = [scores.get(task, {}).get(k, {}) for scores in seeds]
-            items = sorted(set.intersection(*(set(table) for table in tables)))
-            units = [subjects.get(item, f"item {item}") for item in items]
-            if len(set(units)) < 2:
-                continue
-            rows = [[table[item] for item in items] for table in tables]
-            measured = effect([100.0 * np.array(rows, dtype=np.float64)], [units])
-            low, high = measured.interval(LEVEL)
-            point = {"mean": measured.mean, "low": low, "high": high}
-            found.setdefault(task, {})[str(k)] = point
-    return found
-
-
-def _by_task(by_arm: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    tasks = dict.fromkeys(task for points in by_arm.values() for task in points)
-    return {t: {arm: points[t] for arm, points in by_arm.items() if t in points} for t in tasks}
 
 
 def _timing(arms: Mapping[str, ArmFacts], evaluations: Sequence[Entry]) -> dict[str, float]:

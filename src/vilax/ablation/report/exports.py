@@ -117,7 +117,7 @@ def comparison_latex(name: str, one: ComparisonReport) -> str:
     parts = {
         "Claims": tables.claim_table(one),
         f"The paper: {one.paper.source}": tables.paper_table(one),
-        "Ours, percent by number of shots": tables.our_table(one),
+        f"Ours, {tables.unit_note(one)}, by number of shots": tables.our_table(one),
         "Perplexity on text": learned.drift_table(one),
         "Held-out loss by corpus": learned.held_out_table(one),
         "What each stage saw and took": tables.count_table(one),

@@ -170,9 +170,9 @@ def shot_charts(one: ComparisonReport, is_text: bool) -> list[Figure]:
         ]
         if task in one.base:
             series.append(_series("base LLM", one.base[task], REFERENCE))
-        levels = [] if facts.chance is None else [Level("chance", 100 * facts.chance)]
+        levels = [] if facts.chance is None else [Level("chance", facts.scale * facts.chance)]
         if facts.ceiling is not None:
-            levels.append(Level("probe", 100 * facts.ceiling))
+            levels.append(Level("probe", facts.scale * facts.ceiling))
         detail = f"{label(facts.metric)}, {facts.items} items"
         if facts.ceiling is not None:
             detail += "; probe: linear probe of the encoder"

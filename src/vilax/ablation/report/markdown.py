@@ -37,7 +37,8 @@ def _comparison(name: str, one: ComparisonReport, scale: str) -> str:
     lines += [f"Claims: {counts or 'none'}. Seeds: {seeds}.{gathered}", ""]
     lines += _table(tables.claim_table(one))
     lines += ["", "### Ours", "", *_table(tables.our_table(one)), ""]
-    lines += ["Percent; mean over seeds ± standard deviation.", _text(tables.metrics(one)), ""]
+    unit = tables.unit_note(one).capitalize()
+    lines += [f"{unit}; mean over seeds ± standard deviation.", _text(tables.metrics(one)), ""]
     if one.paper.rows:
         lines += [f"### The paper: {_text(one.paper.source)}", "", *_table(tables.paper_table(one))]
         lines += ["", _text(one.paper.note), ""]

@@ -11,7 +11,7 @@ from vilax.ablation.report.part import Part
 
 
 class Point(Part):
-    """A mean in percent with its 95 % interval."""
+    """A mean with its 95 % interval, on its task's scale."""
 
     mean: float
     low: float
@@ -40,6 +40,8 @@ class SeedReport(Part):
 
     tasks: dict[str, dict[str, float]]
     """Task to shots to mean score over items, in its natural unit (0 to 1)."""
+    figures: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """Task to shots to the figure that tables print: percent, or the task's own unit."""
     endpoints: dict[str, dict[str, float]]
     """Endpoint to shots to figure, on the endpoint's scale."""
 
@@ -87,6 +89,8 @@ class TaskReport(Part):
     chance: float | None
     """Score of a blind guess, 0 to 1."""
     items: int
+    scale: float = 100.0
+    """From a score to the figure that tables print; of a benchmark's CIDEr 1000."""
     is_text: bool
     """Asked without pictures, so that the base LLM answers it too."""
     ceiling: float | None = None
@@ -101,6 +105,8 @@ class EndpointReport(Part):
     measure: str = ""
     """In place of tasks: one number per arm and seed."""
     scale: float
+    task_scales: dict[str, float] = Field(default_factory=dict)
+    """Task to the factor of its score, where that is not ``scale``."""
 
 
 class ControlReport(Part):

@@ -124,14 +124,17 @@ def _notes(one: ComparisonReport) -> dict[str, str]:
     over = "items of this run" if len(one.seeds) == 1 else "items and seeds"
     spread = "mean over seeds ± standard deviation; bands above: lowest to highest seed"
     averaged = next((e.tasks for e in one.endpoints.values() if e.tasks), ())
-    ours = f"Percent by number of shots; {'one seed' if len(one.seeds) == 1 else spread}."
+    unit = tables.unit_note(one)
+    ours = unit.capitalize()
+    ours += f" by number of shots; {'one seed' if len(one.seeds) == 1 else spread}."
     if one.tasks:
         ours += f" Average: {', '.join(map(label, averaged)) or 'none'}."
         ours += f" Metrics: {tables.metrics(one)}."
     t = one.timing
     return {
         "claims": claims,
-        "bands": f"Percent, with 95 % intervals over {over}.",
+        "bands": f"{unit.capitalize()}, with 95 % intervals over {over}.",
+        "unit": unit,
         "ours": ours,
         "sharing": (
             f"{t.stages} stages of all arms and seeds are {t.distinct_stages} distinct ones:"

@@ -77,7 +77,7 @@ def shown_shots(one: ComparisonReport) -> list[int]:
 
 
 def our_table(one: ComparisonReport) -> Table:
-    """Our figures in the paper's form: every task with pictures and the average, in percent.
+    """Our figures in the paper's form: every task with pictures and the average (``unit_note``).
 
     Rows come in the paper's order, arms that it does not have behind them.
     """
@@ -105,8 +105,8 @@ def our_table(one: ComparisonReport) -> Table:
         cells = [arm]
         for task, ks in picks:
             for k in ks:
-                found = [seed.tasks.get(task, {}).get(str(k)) for seed in seeds]
-                cells.append(spread([100 * value for value in found if value is not None]))
+                found = [seed.figures.get(task, {}).get(str(k)) for seed in seeds]
+                cells.append(spread([value for value in found if value is not None]))
         for k in shots if main else ():
             found = [seed.endpoints.get(main, {}).get(str(k)) for seed in seeds]
             cells.append(spread([value for value in found if value is not None]))
@@ -116,10 +116,20 @@ def our_table(one: ComparisonReport) -> Table:
     return Table(headings, rows, names)
 
 
+def unit_note(one: ComparisonReport) -> str:
+    """What the figures of ``our_table`` are counted in."""
+    scales = {facts.scale for facts in one.tasks.values() if not facts.is_text}
+    return "percent" if scales <= {100.0} else "each as papers print it"
+
+
 def metrics(one: ComparisonReport) -> str:
-    """Which metric scores which task with pictures."""
-    shown = {task: facts.metric for task, facts in one.tasks.items() if not facts.is_text}
-    return ", ".join(f"{label(task)}: {label(metric)}" for task, metric in shown.items())
+    """Which metric scores which task with pictures, and its largest figure if that is not 100."""
+    shown = {task: facts for task, facts in one.tasks.items() if not facts.is_text}
+    return ", ".join(
+        f"{label(task)}: {label(facts.metric)}"
+        + ("" if facts.scale == 100 else f", of {facts.scale:g}")
+        for task, facts in shown.items()
+    )
 
 
 def claim_table(one: ComparisonReport) -> Table:

@@ -39,6 +39,9 @@ class Endpoint(Node):
     or ``held_out.CORPUS``."""
     scale: float = Field(100.0, gt=0)
     """Factor from the stored number to the figure shown; of a measure 1, unless given."""
+    task_scales: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Task to its own factor in place of ``scale``: 1000 takes a caption's score as papers print
+    it, 100 x CIDEr-D, which then weighs in the mean as it does in theirs."""
 
     @model_validator(mode="before")
     @classmethod
@@ -51,7 +54,16 @@ class Endpoint(Node):
         if bool(self.tasks) == bool(self.measure):
             both = "both are" if self.tasks else "neither is"
             raise ValueError(f"expected tasks or a measure, and {both} given")
+        if strangers := [task for task in self.task_scales if task not in self.tasks]:
+            raise ValueError(
+                f"task_scales.{strangers[0]}: expected one of its tasks,"
+                f" {', '.join(self.tasks) or 'and a measure has none'}"
+            )
         return self
+
+    def scale_of(self, task: str) -> float:
+        """Factor from a task's score, 0 to 1, to the figure that enters the mean."""
+        return self.task_scales.get(task, self.scale)
 
 
 class PaperTable(Node):
