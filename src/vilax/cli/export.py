@@ -15,10 +15,12 @@ formats:
 RUN is a result's folder or the first digits of its identity (vilax store list). Adapters are
 merged, but for peft. Before it is reported the export is loaded anew in a fresh process, hf-llava
 by transformers and peft by peft alone: logits on text and on a picture must agree within 1e-4,
-greedy answers be the same.
+greedy answers be the same, and hf-llava's chat template must give conversations with pictures the
+token ids of vilax's own prompts.
 
-example:
+examples:
   vilax export 3f2a91 --format hf-llava --to exported/
+  vilax export models/llava --format hf-llava --template vicuna_v1 --to exported/
 """
 
 
@@ -37,13 +39,19 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("run", metavar="RUN", help="a stage's result")
     parser.add_argument("--format", required=True, metavar="NAME", help="a name of the list below")
     parser.add_argument("--to", required=True, metavar="DIR", help="a new folder")
+    parser.add_argument(
+        "--template",
+        metavar="NAME",
+        help="conversation template of hf-llava's chat template; default: that of its last stage,"
+        " raw where that has none",
+    )
     words = parser.parse_args(list(argv))
 
     from vilax.ablation.subject import find_result
     from vilax.interop.export import export
 
     run, stage, entry = find_result(words.run)
-    done = export(run, stage, entry, words.format, Path(words.to).expanduser())
+    done = export(run, stage, entry, words.format, Path(words.to).expanduser(), words.template)
     proof = done.proof
     print(
         f"{done.folder} (logits within {proof.logits:.1e}, {proof.tokens} greedy tokens the same)"

@@ -8,6 +8,7 @@ from vilax.artifacts.run_record import versions
 from vilax.artifacts.store import Entry, Store
 from vilax.config.locate import store_dir
 from vilax.config.schema.base import PARTS
+from vilax.interop.conversations import CONVERSATIONS
 from vilax.interop.model import Exported
 from vilax.interop.proof import Proof
 
@@ -53,11 +54,25 @@ def write_card(exported: Exported, folder: Path, layout: str, proof: Proof) -> N
             if layout == "hf-llava"
             else "."
         ),
+        *_rendered(exported, proof),
         "",
         "Versions: " + ", ".join(f"{name} {value}" for name, value in versions().items()) + ".",
         "",
     ]
     write_text(folder / "README.md", "\n".join(lines))
+
+
+def _rendered(exported: Exported, proof: Proof) -> list[str]:
+    """What the chat template was compared with."""
+    if not proof.rendered:
+        return []
+    talks = "; ".join(one.name for one in CONVERSATIONS)
+    return [
+        "",
+        f"Its chat template is `{exported.template}`. `processor.apply_chat_template` gave the same"
+        f" {proof.rendered} token ids, visual tokens included, as the prompts that vilax trains and"
+        f" evaluates with, for {len(CONVERSATIONS)} conversations with a picture ({talks}).",
+    ]
 
 
 def _base(folder: Path) -> list[str]:

@@ -5,10 +5,12 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast, get_args
 
 from vilax.artifacts.files import sync_folder, sync_tree
 from vilax.artifacts.store import Entry
 from vilax.config.errors import ConfigError, unknown
+from vilax.config.schema.data import Template
 from vilax.config.schema.run import Run
 from vilax.interop.card import write_card
 from vilax.interop.folder import refuse_existing
@@ -44,7 +46,9 @@ class Done:
     proof: Proof
 
 
-def export(run: Run, stage: str, entry: Entry, layout: str, to: Path) -> Done:
+def export(
+    run: Run, stage: str, entry: Entry, layout: str, to: Path, template: str | None = None
+) -> Done:
     """Write a stage's result in a layout, reload it in a fresh process and compare.
 
     Args:
@@ -53,6 +57,7 @@ def export(run: Run, stage: str, entry: Entry, layout: str, to: Path) -> Done:
         entry: the result.
         layout: one of ``FORMATS``.
         to: a new folder; visible only when the comparison has passed.
+        template: the conversation template that it is used with; None: that of the stage's corpora.
 
     Raises:
         ConfigError: the layout cannot express the model, with the reason and those that can; the
@@ -60,11 +65,14 @@ def export(run: Run, stage: str, entry: Entry, layout: str, to: Path) -> Done:
     """
     if layout not in FORMATS:
         raise unknown("format", layout, FORMATS)
+    template = template or run.template_of(stage)
+    if template not in get_args(Template):
+        raise unknown("template", template, get_args(Template))
     refuse_existing(to)
     model, tokenizer, _ = load_result(run, entry, stage)
     if model.encoder is None:
         raise ConfigError(f"stage {stage} has no image encoder: expected a later stage's result")
-    exported = Exported(run, stage, entry, model.cpu().float(), tokenizer)
+    exported = Exported(run, stage, entry, model.cpu().float(), tokenizer, cast(Template, template))
     to.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}."))
     try:

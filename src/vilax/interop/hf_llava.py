@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
 
 from vilax.config.schema.model import MlpProjector
-from vilax.interop.chat_template import jinja_of
+from vilax.interop.chat_template import jinja_of, use_chat_template
 from vilax.interop.model import Exported, Inexpressible
 
 IMAGE = "<image>"
@@ -31,6 +31,7 @@ def write_hf_llava(exported: Exported, folder: Path) -> None:
     projector = exported.run.projector
     if not isinstance(projector, MlpProjector) or projector.depth != 2:
         raise Inexpressible(f"its projector is two linear layers with GELU, not {projector.kind}")
+    jinja = jinja_of(exported.template, exported.tokenizer)
     prefix = exported.prefix()
     if prefix > 1:
         raise Inexpressible(f"the tower has {prefix} tokens before its patches, it drops one")
@@ -76,6 +77,7 @@ def write_hf_llava(exported: Exported, folder: Path) -> None:
     whole.load_state_dict(named, assign=True)
     whole.tie_weights()
     whole.save_pretrained(folder)
+    use_chat_template(tokenizer, jinja)
     processor = LlavaProcessor(
         image_processor=exported.processor(),
         tokenizer=tokenizer,
@@ -83,7 +85,7 @@ def write_hf_llava(exported: Exported, folder: Path) -> None:
         vision_feature_select_strategy=strategy,
         num_additional_image_tokens=prefix,
         image_token=IMAGE,
-        chat_template=jinja_of(exported.template, tokenizer),
+        chat_template=jinja,
     )
     processor.save_pretrained(folder)
     exported.processor().save_pretrained(folder)

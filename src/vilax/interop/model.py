@@ -28,6 +28,7 @@ class Exported:
         entry: the result.
         model: fp32, on the CPU, in evaluation mode.
         tokenizer: the LLM's.
+        template: the conversation template that it is used with.
     """
 
     run: Run
@@ -35,11 +36,7 @@ class Exported:
     entry: Entry
     model: VisionLanguageModel
     tokenizer: PreTrainedTokenizerBase
-
-    @property
-    def template(self) -> Template:
-        """The conversation template of its last stage, or ``raw``."""
-        return self.run.template_of(self.stage)
+    template: Template
 
     def tower(self) -> TransformersEncoder:
         """The image encoder, where it is one of transformers on its own grid.

@@ -84,9 +84,11 @@ def _before(exported: Exported) -> Exported:
 
         stage = run.stages[exported.stage]
         model, _ = build_model(run, stage.parts, stage_seed(run, stage), torch.device("cpu"))
-        return Exported(run, exported.stage, entry, model.eval(), exported.tokenizer)
+        return Exported(
+            run, exported.stage, entry, model.eval(), exported.tokenizer, exported.template
+        )
     model = load_result(run, parent, exported.stage)[0].cpu().float()
-    return Exported(run, exported.stage, parent, model, exported.tokenizer)
+    return Exported(run, exported.stage, parent, model, exported.tokenizer, exported.template)
 
 
 def _source(exported: Exported, before: Exported, part: str) -> str | None:

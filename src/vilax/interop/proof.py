@@ -17,6 +17,7 @@ from torch import Tensor
 from vilax.config.errors import ConfigError
 from vilax.interop import reload, reload_own, reload_peft
 from vilax.interop.answers import answer, weights_hash
+from vilax.interop.conversations import compare_conversations, write_conversations
 from vilax.interop.model import Exported
 from vilax.models.vlm import IMAGE_TOKEN, VisionLanguageModel
 from vilax.training.build import build_transform
@@ -36,15 +37,19 @@ class Proof:
         logits: largest difference of logits, on text and on a picture.
         pixels: largest difference of the picture after preprocessing, in steps of 1/255.
         tokens: greedy tokens that were compared, all of them equal.
+        rendered: tokens of conversations that the exported chat template wrote, all of them equal
+            to those of vilax's own prompts; 0 where the layout has no chat template.
     """
 
     logits: float
     pixels: float
     tokens: int
+    rendered: int = 0
 
 
 def prove(exported: Exported, folder: Path, layout: str) -> Proof:
-    """Compare logits on text and on a picture, and greedy answers to both.
+    """Compare logits on text and on a picture, greedy answers to both, and the token ids that the
+    chat template of transformers' layout gives to conversations.
 
     Each time in a process of its own: the layout of transformers is loaded by transformers alone,
     an adapter by peft, the others by vilax's readers, and their weights are equal bit by bit.
@@ -59,11 +64,14 @@ def prove(exported: Exported, folder: Path, layout: str) -> Proof:
         transform = build_transform(exported.run.encoder, _encoder(exported.model))
         pixels = transform(picture.read_bytes())[None]
         cases = _cases(exported, pixels)
-        difference = 0.0
+        difference, rendered = 0.0, 0
         save_file(cases, place / "cases.safetensors")
         ours = answer(exported.model, cases)
         if layout == "hf-llava":
-            theirs = _fresh(reload, folder, place, str(picture))
+            talks = place / "conversations.json"
+            write_conversations(talks, picture)
+            theirs = _fresh(reload, folder, place, str(picture), str(talks))
+            rendered = compare_conversations(exported, picture.read_bytes(), theirs)
             scale = 255 * torch.tensor(transform.std).view(1, 3, 1, 1)
             difference = float(((theirs["pixels"] - pixels).abs() * scale).max())
         elif layout == "peft":
@@ -96,7 +104,7 @@ def prove(exported: Exported, folder: Path, layout: str) -> Proof:
         if not torch.equal(ours[f"{name}.answer"], theirs[f"{name}.answer"]):
             raise ConfigError(f"the exported model answers otherwise ({name}): nothing is written")
         count += int(ours[f"{name}.answer"].numel())
-    return Proof(worst, difference, count)
+    return Proof(worst, difference, count, rendered)
 
 
 def _hint(exported: Exported) -> str:

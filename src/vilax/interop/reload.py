@@ -1,9 +1,11 @@
 """A fresh process that knows nothing of vilax: loads a LLaVA of transformers and answers.
 
-usage: python reload.py FOLDER CASES OUT PICTURE
+usage: python reload.py FOLDER CASES OUT PICTURE CONVERSATIONS
 """
 
+import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,9 +15,13 @@ from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 NEW_TOKENS = 8
 
+IMAGE_TOKEN = -200
+"""Stands for a visual token in the ids of a conversation."""
 
-def main(folder: str, cases: str, out: str, picture: str) -> None:
-    """Logits and a greedy answer of each case, and the processor's pixels of the picture."""
+
+def main(folder: str, cases: str, out: str, picture: str, conversations: str) -> None:
+    """Logits and a greedy answer of each case, the processor's pixels of the picture, and its ids
+    of each conversation."""
     loaded: Any = LlavaForConditionalGeneration.from_pretrained(
         folder, dtype=torch.float32, output_loading_info=True
     )
@@ -27,6 +33,17 @@ def main(folder: str, cases: str, out: str, picture: str) -> None:
     with Image.open(picture) as opened:
         pixels = processor.image_processor(opened.convert("RGB"), return_tensors="pt")
     found = {"pixels": pixels["pixel_values"]}
+    for number, one in enumerate(json.loads(Path(conversations).read_text(encoding="utf-8"))):
+        rendered = processor.apply_chat_template(
+            one["turns"],
+            add_generation_prompt=one["opened"],
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+        )
+        ids = rendered["input_ids"][0]
+        is_visual = ids == model.config.image_token_id
+        found[f"conversation.{number}"] = ids.masked_fill(is_visual, IMAGE_TOKEN)
     given = load_file(cases)
     for name in ("text", "image"):
         tokens = given[f"{name}.tokens"]
