@@ -2,10 +2,13 @@
 with every kind of tokenizer."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from jinja2 import TemplateError
 from PIL import Image as Pictures
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
@@ -21,6 +24,7 @@ from vilax.config.errors import ConfigError
 from vilax.data.document import Document, Image, Text
 from vilax.data.prompt import IMAGE_TOKEN, PromptEncoder
 from vilax.interop.chat_template import jinja_of, use_chat_template
+from vilax.interop.conversations import CONVERSATIONS, compare_conversations
 
 SPECIAL = (
     "<s>",
@@ -158,11 +162,36 @@ def test_what_does_not_go_with_the_tokenizer_is_refused() -> None:
 def test_turns_that_no_prompt_has_are_refused(roles: tuple[str, ...]) -> None:
     tokenizer = pieces_of(None)
     tokenizer.chat_template = jinja_of("vicuna_v1", tokenizer)
-    with pytest.raises(
-        Exception,
-        match=f"user and assistant in turn, got {roles[-1] if roles[0] == 'user' else roles[0]}",
-    ):
+    with pytest.raises(TemplateError, match="expected user and assistant in turn"):
         tokenizer.apply_chat_template([{"role": r, "content": "a"} for r in roles])
+
+
+@pytest.mark.parametrize("change", ["other", "shorter", "longer"])
+def test_the_first_token_that_differs_is_named(change: str) -> None:
+    tokenizer = pieces_of("first")
+    encoder = PromptEncoder(tokenizer, 4)
+    given: Any = SimpleNamespace(
+        tokenizer=tokenizer, model=SimpleNamespace(tokens_per_image=4), template="vicuna_v1"
+    )
+    found = {}
+    for number, one in enumerate(CONVERSATIONS):
+        encode = encoder.prompt if one.opened else encoder.document
+        tokens = encode(one.document(b""), "vicuna_v1").tokens
+        found[f"conversation.{number}"] = torch.from_numpy(tokens)
+    assert compare_conversations(given, b"", found) == sum(map(len, found.values()))
+    last = found["conversation.1"]
+    if change == "other":
+        found["conversation.1"] = last.clone()
+        found["conversation.1"][3] = tokenizer.eos_token_id
+        said = rf"token 3 of 'a second question': it has '</s>' \({tokenizer.eos_token_id}\), vilax"
+    elif change == "shorter":
+        found["conversation.1"] = last[:-1]
+        said = f"token {len(last) - 1} of 'a second question': it has its end, vilax ':'"
+    else:
+        found["conversation.1"] = torch.cat([last, torch.tensor([-200])])
+        said = f"token {len(last)} .*: it has a visual token, vilax its end"
+    with pytest.raises(ConfigError, match=said):
+        compare_conversations(given, b"", found)
 
 
 def test_the_own_template_of_a_chat_tokenizer_gives_way(tmp_path: Path, picture: str) -> None:

@@ -25,6 +25,7 @@ from vilax.cli.main import main
 from vilax.training.load import load_result
 
 CLIP, SIGLIP = "openai/clip-vit-large-patch14", "google/siglip-so400m-patch14-384"
+TEMPLATES = {"llama": "vicuna_v1", "qwen2": "qa", "mistral": "plain", "gemma2": "raw"}
 LLMS = {
     "llama": "lmsys/vicuna-7b-v1.5",
     "qwen2": "Qwen/Qwen2.5-7B",
@@ -127,7 +128,10 @@ def test_transformers_there_and_back(tmp_path: Path, tower: str, family: str) ->
     assert torch.allclose(found, torch.tanh(wanted / cap) * cap if cap else wanted, atol=1e-4)
     out = tmp_path / "out"
     words = ["export", str(tmp_path / "ours"), "--format", "hf-llava", "--to", str(out)]
-    assert main(words) == 0
+    template = TEMPLATES[family]
+    assert main([*words, "--template", template]) == 0
+    card = (out / "README.md").read_text()
+    assert f"Its chat template is `{template}`" in card and "token ids" in card
     reloaded, info = LlavaForConditionalGeneration.from_pretrained(
         out, dtype=torch.float32, output_loading_info=True
     )
@@ -355,23 +359,38 @@ def test_what_a_format_cannot_express(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "two linear layers" in said and "--format vilax can" in said
     assert main([*words, "--format", "hf-lava"]) == 2
     assert "hf-llava" in capsys.readouterr().err
+    assert main([*words, "--format", "hf-llava", "--template", "vicuna"]) == 2
+    assert "vicuna_v1" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("wrong", ["layer", "chat template"])
 def test_a_wrong_export_is_caught(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    wrong: str,
 ) -> None:
     from vilax.interop import hf_llava
 
     save_hf(tmp_path / "hf", CLIP, LLMS["llama"])
     assert main(["import", str(tmp_path / "hf"), "--to", str(tmp_path / "ours")]) == 0
-    build = hf_llava.LlavaConfig
-    monkeypatch.setattr(
-        hf_llava, "LlavaConfig", lambda **given: build(**given | {"vision_feature_layer": -1})
-    )
-    words = ["export", str(tmp_path / "ours"), "--format", "hf-llava"]
+    if wrong == "layer":
+        build = hf_llava.LlavaConfig
+        monkeypatch.setattr(
+            hf_llava, "LlavaConfig", lambda **given: build(**given | {"vision_feature_layer": -1})
+        )
+    else:
+        jinja = hf_llava.jinja_of
+        monkeypatch.setattr(
+            hf_llava, "jinja_of", lambda *given: jinja(*given).replace("question :", "question ?")
+        )
+    words = ["export", str(tmp_path / "ours"), "--format", "hf-llava", "--template", "qa"]
     assert main([*words, "--to", str(tmp_path / "out")]) == 2
-    assert "logits differ" in capsys.readouterr().err
+    said = (
+        "logits differ" if wrong == "layer" else "template=qa: the exported chat template differs"
+    )
+    assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -37,7 +37,7 @@ def use_chat_template(tokenizer: PreTrainedTokenizerBase, jinja: str) -> None:
     """
     tokenizer.chat_template = jinja
     asked = [{"role": "user", "content": "a"}]
-    rendered = str(tokenizer.apply_chat_template(asked, tokenize=False))
+    rendered = str(tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True))
     begins = bool(tokenizer.bos_token) and rendered.startswith(str(tokenizer.bos_token))
     if (
         not begins

@@ -1,6 +1,7 @@
 """Export of a stage's LoRA or DoRA in peft's own layout, with the projector in LLaVA's names."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,9 @@ def _before(exported: Exported) -> Exported:
 
         stage = run.stages[exported.stage]
         model, _ = build_model(run, stage.parts, stage_seed(run, stage), torch.device("cpu"))
-        return Exported(
-            run, exported.stage, entry, model.eval(), exported.tokenizer, exported.template
-        )
+        return replace(exported, model=model.eval())
     model = load_result(run, parent, exported.stage)[0].cpu().float()
-    return Exported(run, exported.stage, parent, model, exported.tokenizer, exported.template)
+    return replace(exported, entry=parent, model=model)
 
 
 def _source(exported: Exported, before: Exported, part: str) -> str | None:
