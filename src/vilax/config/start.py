@@ -25,9 +25,16 @@ def config_in(folder: Path) -> dict[str, Any]:
     config: dict[str, Any] = found
     for part in MODEL:
         node = config.get(part)
-        if isinstance(node, dict) and str(node.get("source", "")).startswith("./"):
-            node["source"] = str(folder.absolute() / node["source"])
+        if isinstance(node, dict):
+            for one in (node, *node.get("members", ())):
+                _make_whole(one, folder.absolute())
     return config
+
+
+def _make_whole(node: dict[str, Any], folder: Path) -> None:
+    for key in ("source", "weights"):
+        if str(node.get(key, "")).startswith("./"):
+            node[key] = str(folder / node[key])
 
 
 def start_from(composed: dict[str, Any], given: set[str]) -> None:

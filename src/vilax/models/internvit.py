@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import InternVLVisionConfig, InternVLVisionModel
 
@@ -68,6 +68,13 @@ class InternVit(InternVLVisionModel):
         net.load_state_dict({n: t.float() for n, t in renamed.items()}, assign=True)
         return net
 
+    def publish(self, folder: Path) -> None:
+        """Write configuration and weights in their publishers' layout, as ``pretrained`` reads."""
+        folder.mkdir(parents=True, exist_ok=True)
+        config = json.dumps(published_config(self.config), indent=2)
+        (folder / "config.json").write_text(config, encoding="utf-8")
+        save_file(unrename(self.state_dict()), folder / "model.safetensors", {"format": "pt"})
+
 
 def _folder(source: str, patterns: tuple[str, ...]) -> Path:
     path = Path(source).expanduser()
@@ -100,6 +107,26 @@ def vision_config(theirs: dict[str, Any]) -> Any:
     )
 
 
+def published_config(config: Any) -> dict[str, Any]:
+    """Transformers' configuration in their words; what is not in them is the same for all."""
+    return {
+        "model_type": "intern_vit_6b",
+        "architectures": ["InternVisionModel"],
+        "hidden_size": config.hidden_size,
+        "num_hidden_layers": config.num_hidden_layers,
+        "num_attention_heads": config.num_attention_heads,
+        "intermediate_size": config.intermediate_size,
+        "qkv_bias": config.attention_bias,
+        "qk_normalization": config.use_qk_norm,
+        "hidden_act": config.hidden_act,
+        "norm_type": config.norm_type,
+        "layer_norm_eps": config.layer_norm_eps,
+        "image_size": config.image_size[0],
+        "patch_size": config.patch_size[0],
+        "initializer_factor": config.layer_scale_init_value,
+    }
+
+
 def rename(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Their tensors under transformers' names; a joint qkv becomes three."""
     found: dict[str, Tensor] = {}
@@ -112,6 +139,22 @@ def rename(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
                 found[new.replace(".attn.qkv.", f".attention.{part}_proj.")] = piece.contiguous()
         else:
             found[new] = tensor
+    return found
+
+
+def unrename(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """``rename`` backwards."""
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if ".attention.q_proj." in name:
+            parts = (name.replace(".q_proj.", f".{part}_proj.") for part in "qkv")
+            tensor = torch.cat([tensors[part] for part in parts])
+            name = name.replace(".attention.q_proj.", ".attn.qkv.")
+        elif ".attention.k_proj." in name or ".attention.v_proj." in name:
+            continue
+        for theirs, ours in NAMES:
+            name = name.replace(ours, theirs)
+        found[name] = tensor.detach().contiguous()
     return found
 
 

@@ -37,10 +37,11 @@ class FusedFeatures(Encoder):
 
     def blocks(self) -> Iterator[nn.Module]:
         """Repeated blocks of the members."""
-        for member in self._members():
+        for member in self.members():
             yield from member.blocks()
 
-    def _members(self) -> Iterator[Encoder]:
+    def members(self) -> Iterator[Encoder]:
+        """The encoders, in order."""
         for member in self.net.children():
             assert isinstance(member, Encoder)
             yield member
@@ -48,7 +49,7 @@ class FusedFeatures(Encoder):
     def _features(self, pixels: Tensor) -> Tensor:
         mean, std = self._colours(pixels, self)
         found = []
-        for member in self._members():
+        for member in self.members():
             seen = pixels
             if (member.mean, member.std) != (self.mean, self.std):
                 own_mean, own_std = self._colours(pixels, member)
