@@ -139,6 +139,35 @@ def test_checkpointed_blocks_give_the_same_gradients(model: VisionLanguageModel)
         torch.testing.assert_close(one, other)
 
 
+def test_compiled_blocks_give_the_same_gradients(model: VisionLanguageModel) -> None:
+    """Each block is one graph, with pictures and without, whatever the number of tokens."""
+    apply_freeze(model, EXPERT)
+    rows_of = (PICTURE, [*PICTURE, 9, *PICTURE], [7, 4, *PICTURE], TEXT)
+
+    def gradients() -> list[list[Tensor | None]]:
+        found = []
+        for row in rows_of:
+            model.zero_grad()
+            hidden(model, row).square().sum().backward()
+            found.append([None if p.grad is None else p.grad.clone() for p in twins(model.llm)])
+        return found
+
+    names = [name for name, _ in model.named_parameters()]
+    eager = gradients()
+    torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
+    for block in model.llm.blocks():
+        block.compile(backend="aot_eager", fullgraph=True)
+    compiled = gradients()
+    assert [name for name, _ in model.named_parameters()] == names
+    for one, other in zip(eager, compiled, strict=True):
+        for before, after in zip(one, other, strict=True):
+            assert before is not None and after is not None
+            torch.testing.assert_close(after, before)
+    # Not one for every number of tokens, nor for every block.
+    assert 0 < torch._dynamo.utils.counters["stats"]["unique_graphs"] < len(rows_of)
+
+
 def test_rows_without_pictures_still_run_the_experts(model: VisionLanguageModel) -> None:
     apply_freeze(model, EXPERT)
     hidden(model, TEXT).sum().backward()

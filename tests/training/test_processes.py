@@ -4,14 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from tests.training.test_stage import TINY
 from vilax.config.compose import compose_run
-from vilax.training.recipe import stage_identity
+from vilax.models.visual_expert import TWIN
+from vilax.training.recipe import run_recipe, stage_identity
 
 # Pictures, pages and text in one blend, the encoder frozen but run, the LLM trained.
 BLEND = [
@@ -21,37 +24,95 @@ BLEND = [
     "features.cache=false",
     "until=pretrain",
 ]
+# Rows so short that in some steps one of two processes has no picture.
+EXPERT = [
+    "stages.pretrain.freeze=visual_expert",
+    "stages.pretrain.length=32",
+    "stages.pretrain.budget.tokens=1200",
+]
 
 
-def train(outputs, processes: int, overrides: list[str]) -> None:
+def launch(outputs: Path, module: str, *words: str) -> None:
+    """Run a module in two processes."""
     environment = os.environ | {"VILAX_OUTPUTS": str(outputs), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m"]
-    if processes > 1:
-        command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-    command += ["vilax.cli.main", "train", *TINY, *BLEND, *overrides]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*torchrun, "--nproc-per-node=2", "-m", module, *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_processes_find_what_one_finds(tmp_path_factory, tmp_path, strategy: str) -> None:
-    identity = None
-    found = {}
-    shared = tmp_path / "cache"
-    shared.mkdir()
-    for processes in (1, 2):
-        outputs = tmp_path / str(processes)
-        outputs.mkdir()
-        (outputs / "cache").symlink_to(shared)
-        chosen = [] if processes == 1 else [f"trainer={strategy}", "trainer.devices=2"]
-        train(outputs, processes, chosen)
-        identity = stage_identity(compose_run([*TINY, *BLEND]), "pretrain")
-        folder = outputs / "store" / "stage" / identity
-        rows = [json.loads(x) for x in (folder / "metrics.jsonl").read_text().splitlines()]
-        found[processes] = (rows, load_file(folder / "llm.safetensors"))
-    (one, first), (two, second) = found[1], found[2]
+def result(outputs: Path, stage: str, words: list[str]) -> Path:
+    identity = stage_identity(compose_run([*TINY, *BLEND, *words]), stage)
+    return outputs / "store" / "stage" / identity
+
+
+def rows(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def llm(folder: Path) -> dict[str, Tensor]:
+    return load_file(folder / "llm.safetensors")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny world, which is made once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Path:
+    """What one process finds, the LLM trained, and with visual experts beside a frozen one."""
+    outputs = tmp_path_factory.mktemp("alone")
+    (outputs / "cache").symlink_to(shared)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VILAX_OUTPUTS", str(outputs))
+        for words in ([], EXPERT):
+            run_recipe(compose_run([*TINY, *BLEND, *words]))
+    return outputs
+
+
+@pytest.fixture
+def outputs(tmp_path: Path, shared: Path) -> Path:
+    (tmp_path / "cache").symlink_to(shared)
+    return tmp_path
+
+
+def assert_same(first: Path, second: Path) -> None:
+    """Losses, and weights of the LLM."""
+    one, two = rows(first), rows(second)
     assert [r["supervised"] for r in one] == [r["supervised"] for r in two]
     for before, after in zip(one, two, strict=True):
         assert before["loss"] == pytest.approx(after["loss"], rel=1e-5)
-    for name, tensor in first.items():
-        assert torch.allclose(tensor, second[name], atol=2e-5), name
+    found = llm(second)
+    assert llm(first).keys() == found.keys()
+    for name, tensor in llm(first).items():
+        assert torch.allclose(tensor, found[name], atol=2e-5), name
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_find_what_one_finds(alone: Path, outputs: Path, strategy: str) -> None:
+    chosen = [f"trainer={strategy}", "trainer.devices=2"]
+    launch(outputs, "vilax.cli.main", "train", *TINY, *BLEND, *chosen)
+    assert_same(result(alone, "pretrain", []), result(outputs, "pretrain", []))
+
+
+def test_sharded_experts_are_resumed_and_leave_the_llm_alone(alone: Path, outputs: Path) -> None:
+    """Interrupted behind a checkpoint and resumed, two processes find what one found in one go."""
+    (outputs / "store").symlink_to(alone / "store")
+    whole = result(alone, "pretrain", EXPERT)
+    kept = whole.rename(alone / "whole")
+    chosen = ["trainer=fsdp", "trainer.devices=2", "trainer.checkpoint_seconds=0.000001"]
+    words = [*TINY, *BLEND, *EXPERT, *chosen]
+    launch(outputs, "tests.training.interrupted", "pretrain", "3", *words)
+    assert_same(kept, whole)
+    before, after = llm(result(alone, "align", EXPERT)), llm(whole)
+    assert before.keys() == {name for name in after if TWIN not in name}
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    moved = [n for n in after if TWIN in n and not torch.equal(after[n], before[_own(n)])]
+    assert len(moved) == sum(TWIN in name for name in after) > 0
+
+
+def _own(name: str) -> str:
+    """The LLM's own weight that a twin began as."""
+    return name.replace(f".{TWIN}", "")

@@ -198,6 +198,28 @@ def test_a_stage_that_goes_wrong_stops_and_publishes_nothing(
     assert find_stage(run, "align") is None
 
 
+def test_a_step_without_pictures_leaves_a_lone_projector_as_it_is(outputs) -> None:
+    words = [
+        "stages.pretrain.freeze=projector_only",
+        "stages.pretrain.blend.corpora={pairs: 1.0, text: 1.0}",
+        "stages.pretrain.length=32",
+        "stages.pretrain.batch=2",
+        "stages.pretrain.budget.tokens=900",
+        "until=pretrain",
+    ]
+    entry = run_recipe(compose_run([*TINY, *words]))[-1]
+    lines = (entry.folder / "metrics.jsonl").read_text().splitlines()
+    seen = {True: 0, False: 0}
+    images = 0
+    for row in map(json.loads, lines):
+        has_pictures = row["images"] > images
+        images = row["images"]
+        seen[has_pictures] += 1
+        assert ("projector" in row["gradient_norm_by_part"]) == has_pictures
+        assert (row["gradient_norm"] > 0) == has_pictures
+    assert min(seen.values()) > 1
+
+
 def test_workers_do_not_change_the_weights(outputs, monkeypatch, tmp_path) -> None:
     options = [*TINY, "until=align", "features.cache=false"]
     alone = run_stage(compose_run(options), "align", visible=False)

@@ -157,6 +157,12 @@ class StageModule(L.LightningModule):
                 f"step {self.progress.step}: the loss is {loss_mean}; its documents: "
                 + named(batch)
             )
+        if counts["images"] == 0:
+            # Blank pictures may have stood in, which processes need to stay in step. What sees
+            # pictures alone has seen none and stays as it is, whatever the number of processes.
+            for module in (self.model.encoder, self.model.projector):
+                if module is not None:
+                    module.zero_grad(set_to_none=True)
         trained = [p for p in self.model.parameters() if p.requires_grad]
         norms = gradient_norms(self.model)
         norm = clip_gradients(trained, self.stage.optimizer.clip)

@@ -146,7 +146,9 @@ def _train(
     )
     rows = stage.batch // stage.blend.streams
     feed = Feed(build, numbers_of(stage, rank, world), rows, run.trainer.workers)
-    dummy = sight.dummy if world > 1 else None
+    # Processes run the same parts in every step; and a loss needs something trained behind it.
+    needs_picture = world > 1 or plan["llm"].mode == "frozen"
+    dummy = sight.dummy if needs_picture else None
     loader = StepLoader(feed, run.trainer.micro_rows, sight.visual, dummy)
     metrics = MetricsWriter(folder / "metrics.jsonl")
     bar = StageBar(name, visible and rank == 0)
@@ -239,7 +241,7 @@ class Sight:
 
     Attributes:
         visual: pictures of a micro-batch to what the model takes; None for text alone.
-        dummy: a picture without content, for ranks that have none in a step.
+        dummy: a picture without content, for micro-batches that have none.
         prepare: makes what is done to each picture before packing; None: it is looked at only.
         normalise: eight-bit pixels to what the encoder takes; None: ``visual`` gives features.
     """
