@@ -7,18 +7,24 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vilax.ablation.comparison import Resolved
+from vilax.ablation.costs import evaluation_cost, measures_cost, stage_cost
+from vilax.ablation.nodes import asks_world, evaluation_identity, find_evaluation
 from vilax.ablation.order import in_order, rounds
 from vilax.artifacts.identity import science_dump
 from vilax.artifacts.store import Entry
 from vilax.config.schema.run import Run
-from vilax.evaluation.identity import asked_tasks
+from vilax.training.sources import MICRO, corpus_config
 
 PREPARATION = {"data": "micro world", "pictures": "picture features"}
 
 NodeKind = Literal["data", "pictures", "stage", "evaluation", "measures"]
 
-UNKNOWN = 1000
-"""Items of a benchmark that is asked in whole, as a first guess of what it costs."""
+
+def title_of(kind: str, stage: str) -> str:
+    """What a node or stored result is, for people."""
+    if kind in PREPARATION:
+        return PREPARATION[kind]
+    return stage if kind == "stage" else f"{kind} of {stage}"
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,6 @@ class Lookup:
 def store_lookup() -> Lookup:
     """The real one: identities of recipes, results of the stage store. It needs no torch."""
     from vilax.ablation.measuring import find_measures, measures_identity
-    from vilax.ablation.nodes import evaluation_identity, find_evaluation
     from vilax.training.recipe import find_stage, stage_identity
 
     return Lookup(
@@ -90,11 +95,7 @@ class Node:
     @property
     def title(self) -> str:
         """What it is, for people."""
-        if self.kind in PREPARATION:
-            return PREPARATION[self.kind]
-        if self.kind == "stage":
-            return self.stage
-        return f"{'measures' if self.kind == 'measures' else 'evaluation'} of {self.stage}"
+        return title_of(self.kind, self.stage)
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _add_stages(
                 (*keys[-1:], *_add_preparation(nodes, run, name)),
                 threads=stage.threads,
                 gpus=0 if run.trainer.accelerator == "cpu" else run.trainer.devices,
-                cost=stage.budget.amount * (1.0 if stage.budget.kind == "tokens" else 100.0),
+                cost=stage_cost(run, name),
                 entry=lookup.find_stage(run, name),
             )
         _use(nodes, key, label)
@@ -178,8 +179,6 @@ def _add_evaluation(
 ) -> str:
     key = f"evaluation:{lookup.evaluation_identity(run, stage)}"
     if key not in nodes:
-        names = asked_tasks(run, "encoder" in run.stages[stage].parts)
-        tasks = [run.evaluation.tasks[name] for name in names]
         trained = f"stage:{lookup.stage_identity(run, stage)}"
         nodes[key] = Node(
             key,
@@ -189,7 +188,7 @@ def _add_evaluation(
             (trained, *_add_preparation(nodes, run, stage)),
             threads=run.evaluation.threads,
             gpus=_one_gpu(run),
-            cost=float(sum(100 * (task.items or UNKNOWN) * len(task.shots) for task in tasks)),
+            cost=evaluation_cost(run, stage),
             entry=lookup.find_evaluation(run, stage),
         )
     _use(nodes, key, label)
@@ -212,7 +211,7 @@ def _add_measures(
             (trained, *_add_preparation(nodes, run, stage)),
             threads=run.evaluation.threads,
             gpus=_one_gpu(run),
-            cost=1000.0 * run.measures.documents,
+            cost=measures_cost(run),
             entry=lookup.find_measures(run, stage),
         )
     _use(nodes, key, label)
@@ -220,21 +219,32 @@ def _add_measures(
 
 
 def _add_preparation(nodes: dict[str, Node], run: Run, stage: str) -> list[str]:
-    """The micro world, and for a stage with pictures their features."""
+    """The micro world where it is read, and for a stage with pictures their features."""
     world = science_dump(run.micro)
-    data = f"data:{_digest(world)}"
-    if data not in nodes:
-        nodes[data] = Node(data, "data", "", run, (), threads=run.micro.workers, cost=2e5)
+    found = []
+    if _reads_world(run):
+        data = f"data:{_digest(world)}"
+        found.append(data)
+        if data not in nodes:
+            nodes[data] = Node(data, "data", "", run, (), threads=run.micro.workers, cost=2e5)
     if "encoder" not in run.stages[stage].parts or not run.features.cache:
-        return [data]
+        return found
     blends = sorted({name for one in run.order for name in run.stages[one].blend.corpora})
     pictures = f"pictures:{_digest(world, science_dump(run.encoder), blends)}"
     if pictures not in nodes:
         threads = run.micro.workers
+        before = tuple(found)
         nodes[pictures] = Node(
-            pictures, "pictures", "", run, (data,), threads=threads, gpus=_one_gpu(run), cost=5e5
+            pictures, "pictures", "", run, before, threads=threads, gpus=_one_gpu(run), cost=5e5
         )
-    return [data, pictures]
+    return [*found, pictures]
+
+
+def _reads_world(run: Run) -> bool:
+    names = {name for one in run.order for name in run.stages[one].blend.corpora}
+    paths = [corpus_config(run, name).path for name in names]
+    asked = [run.evaluation.data] if asks_world(run) else []
+    return any(path.startswith(MICRO) for path in (*paths, *asked))
 
 
 def _one_gpu(run: Run) -> int:

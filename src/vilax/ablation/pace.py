@@ -1,8 +1,11 @@
 """How long the rest of a graph will take, learnt from what has run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from vilax.ablation.graph import Graph, Node
+from vilax.ablation.costs import stored_cost
+from vilax.ablation.graph import Graph, Node, title_of
+from vilax.artifacts.identity import canonical, science_dump
+from vilax.artifacts.store import Entry
 
 FOUND = 0.05
 """Share of the seconds expected below which a result was found, not made: it teaches nothing."""
@@ -15,15 +18,30 @@ class Pace:
 
     Args:
         graph: what is to be done.
+        others: further stored results; those of the same LLMs teach it too.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, others: Iterable[Entry] = ()) -> None:
         self._pending = {node.key: node for node in graph.pending}
         self._seen: dict[str, tuple[float, float]] = {}
         self._widest = 1
         for node in graph.nodes.values():
             if node.entry is not None:
                 self._learn(node, float(node.entry.meta.get("seconds", 0.0)))
+        self._learn_from(graph, list(others))
+
+    def _learn_from(self, graph: Graph, others: list[Entry]) -> None:
+        llms = {canonical(science_dump(node.run.llm)) for node in graph.nodes.values()}
+        stages = {one.identity: one for one in others if one.kind == "stage"}
+        for one in others:
+            stage = one if one.kind == "stage" else stages.get(str(one.parent))
+            model = None if stage is None else stage.inputs.get("model", {}).get("llm")
+            cost, seconds = stored_cost(one), float(one.meta.get("seconds", 0.0))
+            key = f"{one.kind}:{one.identity}"
+            if key in graph.nodes or model is None or canonical(model) not in llms:
+                continue
+            if cost > 0 and seconds > 0:
+                self._add(title_of(one.kind, str(one.meta.get("name"))), one.kind, cost, seconds)
 
     def ended(self, node: Node, seconds: float) -> None:
         """Learn from a node; 0 seconds, as of one that did not run, teach nothing."""
@@ -34,9 +52,17 @@ class Pace:
         expected = self.seconds(node)
         if seconds <= 0 or (expected is not None and seconds < FOUND * expected):
             return
-        for name in (node.title, node.kind, ""):
-            known, cost = self._seen.get(name, (0.0, 0.0))
-            self._seen[name] = known + seconds, cost + node.cost
+        self._add(node.title, node.kind, node.cost, seconds)
+
+    def _add(self, title: str, kind: str, cost: float, seconds: float) -> None:
+        for name in (title, kind, ""):
+            known, before = self._seen.get(name, (0.0, 0.0))
+            self._seen[name] = known + seconds, before + cost
+
+    def likened(self, node: Node) -> float | None:
+        """What a node will take by nodes of its title alone; None where none has run."""
+        known, cost = self._seen.get(node.title, (0.0, 0.0))
+        return known / cost * node.cost if cost else None
 
     def seconds(self, node: Node) -> float | None:
         """What a node will take; None where nothing has run yet.

@@ -13,7 +13,7 @@ from vilax.ablation.executor import Outcome, Pool, Room, execute
 from vilax.ablation.graph import Graph, build, store_lookup
 from vilax.ablation.held import held_by
 from vilax.ablation.launch import LAUNCHERS, open_pool
-from vilax.ablation.progress import Display, describe
+from vilax.ablation.progress import Display
 from vilax.ablation.savings import sentences
 from vilax.config.comparisons import comparison_names
 from vilax.config.errors import ConfigError
@@ -36,10 +36,10 @@ def main(argv: Sequence[str]) -> int:
     resolved = resolve_all(asked, seeds, options.scale, extra, options.config_dir)
     for comparison in resolved:
         require(comparison)
-    graph = build(resolved, store_lookup())
     if options.plan:
-        print(plan(graph))
+        plan(resolved, options.jobs or cpus(), options.gpus)
         return 0
+    graph = build(resolved, store_lookup())
     slurm = read_slurm(options.slurm)
 
     def launch() -> tuple[Pool, Room]:
@@ -115,21 +115,26 @@ def cpus() -> int:
     return os.cpu_count() or 1
 
 
-def plan(graph: Graph) -> str:
-    """What would run, in order, and what is shared or reused."""
-    lines = []
-    for number, node in enumerate(graph.nodes.values(), start=1):
-        state = "stored" if node.entry is not None else "to do"
-        lines.append(f"{number:>3}  {state:<7} {node.threads} thread(s)  {describe(node)}")
-    wanted = [key for keys in graph.stages.values() for key in keys]
-    apart = sum(graph.nodes[key].cost for key in wanted)
-    shared = sum(graph.nodes[key].cost for key in {*wanted})
-    lines.append(
-        f"{len(graph.pending)} of {len(graph.nodes)} to do; {len(wanted)} stages of all arms and"
-        f" seeds are {len({*wanted})} distinct ones, {100 * shared / apart:.0f} % of the work by"
-        " budgets"
-    )
-    return "\n".join(lines)
+def plan(resolved: Sequence[Resolved], jobs: int, gpus: int | None) -> None:
+    """Print what would run, in order, and what is shared or stored.
+
+    Args:
+        resolved: the comparisons.
+        jobs: CPU threads to use.
+        gpus: GPUs to use; None: as many as the widest stage takes.
+    """
+    from vilax.cli import sweep_table
+
+    machine = None
+    if resolved[0].scale == sweep_table.PAPER:
+        from vilax.planning.hardware import USED, USUAL, find_gpu
+        from vilax.planning.plan import Machine
+
+        trainers = [run.run.trainer for one in resolved for run in one.runs]
+        widest = max(trainer.devices * trainer.nodes for trainer in trainers)
+        machine = Machine(gpus or widest, find_gpu(USUAL), find_gpu(USUAL).price, USED)
+    found = sweep_table.sweep(resolved, jobs, gpus or 0, machine)
+    sweep_table.show(found, None if machine is None else machine.price)
 
 
 def read_slurm(words: Sequence[str]) -> dict[str, str | int]:

@@ -1,22 +1,21 @@
 """The plan of a recipe: memory, FLOPs, hours and bytes of every stage, and whether it fits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
 
-from vilax.artifacts.identity import identity
 from vilax.config.schema.run import Run
 from vilax.models.freeze import PartPlan, apply_freeze
 from vilax.models.vlm import VisionLanguageModel
 from vilax.planning.blank import blank_model, llm_config
 from vilax.planning.counting import Counts, count
-from vilax.planning.hardware import USABLE, Gpu
+from vilax.planning.hardware import GPUS, USABLE, Gpu
 from vilax.planning.mix import mix_of
 from vilax.planning.running import Load, Peaks, peaks
 from vilax.planning.work import Mix, flops_per_token
 from vilax.training.build import freeze_plan
-from vilax.training.recipe import stage_inputs, stages_of
+from vilax.training.recipe import stages_of
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,11 @@ class Machine:
     gpu: Gpu
     price: float
     used: float
+
+    @property
+    def name(self) -> str:
+        """How many of which."""
+        return f"{self.gpus} x {next(name for name, gpu in GPUS.items() if gpu is self.gpu)}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,6 @@ class StagePlan:
 
     Attributes:
         name: the stage.
-        key: equal for stages of several runs that are trained once.
         counts: parameters and their bytes on a rank.
         mix: what rows hold.
         setting: how it would run.
@@ -90,7 +93,6 @@ class StagePlan:
     """
 
     name: str
-    key: str
     counts: Counts
     mix: Mix
     setting: Setting
@@ -143,7 +145,6 @@ def plan_stage(run: Run, name: str, machine: Machine) -> StagePlan:
     resume = everything + 8 * counts.trained
     return StagePlan(
         name,
-        _key(run, name),
         counts,
         mix,
         setting,
@@ -267,22 +268,3 @@ def _rows_that_fit(planner: _Planner, now: Setting, limit: int) -> int:
     while rows > 1 and planner.memory(replace(now, rows=rows)).peak > limit:
         rows //= 2
     return rows
-
-
-def _key(run: Run, name: str) -> str:
-    """A stage's identity but for its data, which may not lie here."""
-    inputs = stage_inputs(run, name, with_data=False)
-    return identity(inputs)
-
-
-def shared(plans: Sequence[Sequence[StagePlan]]) -> tuple[int, int, float]:
-    """Stages of several runs, how many of them are distinct, and GPU-hours that sharing saves."""
-    seen: dict[str, float] = {}
-    total = 0.0
-    count_all = 0
-    for stages in plans:
-        for one in stages:
-            count_all += 1
-            total += one.hours
-            seen.setdefault(one.key, one.hours)
-    return count_all, len(seen), total - sum(seen.values())

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from vilax.config.schema.base import Node
+from vilax.config.schema.base import Node, execution
 from vilax.config.schema.data import Template
 from vilax.config.schema.task import TaskBase
 from vilax.config.schema.video import FrameSampling
@@ -123,6 +123,8 @@ class BenchmarkTask(TaskBase):
     """Terms of annotations and pictures."""
     items: int | None = Field(None, ge=1)
     """Questions at most, drawn by a fixed seed, whole units; null: all."""
+    count: int | None = execution(None, ge=1)
+    """Questions of the published files, for plans made where these do not lie; null: not known."""
     shots: tuple[int, ...] = (0,)
     """Numbers of examples in the prompt."""
     files: dict[str, Table] = Field(min_length=1)

@@ -1,1 +1,0 @@
-"""A conversation with a model: one code, shown in the terminal and on a page."""

@@ -1,1 +1,0 @@
-"""A conversation as a page of this machine."""
