@@ -1,64 +1,37 @@
-"""Chat: turns with pictures, examples, streaming, and what goes wrong."""
+"""Chat in the terminal: turns with pictures, examples, and what goes wrong."""
 
 import io
+import re
+import socket
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
-import numpy as np
-import PIL.Image
 import pytest
-import torch
 
+from tests.chat.subjects import greedy_answer, picture, random_subject
+from vilax.chat.settings import Settings
+from vilax.chat.talk import Talk
 from vilax.cli import chat
-from vilax.data.document import Document, Image, Text
+from vilax.config.errors import ConfigError
+from vilax.data.document import Image, Text
 from vilax.evaluation.subject import Subject
-from vilax.micro.tokenizer import build_tokenizer
-from vilax.models.decoding import generate
-from vilax.models.encoder import TimmEncoder
-from vilax.models.llm import LanguageModel
-from vilax.models.projector import LinearProjector
-from vilax.models.vlm import VisionLanguageModel
 
 
 @pytest.fixture
 def subject() -> Subject:
-    tokenizer = build_tokenizer()
-    sizes = {"vocab_size": len(tokenizer), "hidden_size": 32, "num_hidden_layers": 2}
-    sizes |= {"num_attention_heads": 4, "intermediate_size": 48, "max_position_embeddings": 128}
-    torch.manual_seed(0)
-    llm = LanguageModel.scratch("llama", sizes, "sdpa", torch.device("cpu"))
-    encoder = TimmEncoder("tf_efficientnet_lite0", "random", 64, layer=-1, grid=2)
-    model = VisionLanguageModel(encoder, LinearProjector(encoder.width, 32), llm).eval()
-
-    def features(pictures: Any) -> torch.Tensor:
-        seeds = [int(np.frombuffer(data, np.uint8).sum()) for data in pictures]
-        made = [torch.Generator().manual_seed(seed) for seed in seeds]
-        return torch.stack([torch.randn(4, encoder.width, generator=g) for g in made])
-
-    return Subject(model, tokenizer, features)
+    return random_subject()
 
 
-def picture(path: Path, level: int) -> Path:
-    PIL.Image.new("RGB", (20, 10), (level, 90, 30)).save(path)
-    return path
-
-
-def said(subject: Subject, *segments: Any) -> str:
-    prompt = subject.prompts.prompt(Document("x", "x", segments), "qa")
-    images = [s.data for s in segments if isinstance(s, Image)]
-    features = subject.features(images) if images and subject.features else None
-    eos = subject.tokenizer.eos_token_id
-    (new,) = generate(subject.model, [prompt.tokens.tolist()], [features], 8, [eos], 0)
-    return str(subject.tokenizer.decode(new, skip_special_tokens=True))
+WHAT = Text("what is this ?", False, "user")
+EIGHT = Settings(max_new_tokens=8)
 
 
 def test_turns_pictures_and_examples(
     subject: Subject, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one, two = picture(tmp_path / "a.png", 200), picture(tmp_path / "b.png", 10)
-    talk = chat.Talk(subject, "qa", 8)
+    talk = Talk(subject, "qa")
     lines = iter([f"/shot [{one}] what is this ? => an apple", f"[{two}] what is this ?", "and ?"])
 
     def read() -> str:
@@ -67,26 +40,19 @@ def test_turns_pictures_and_examples(
         except StopIteration:
             raise EOFError from None
 
-    assert chat.converse(talk, read) == 0
+    assert chat.converse(talk, EIGHT, read) == 0
     first, second = capsys.readouterr().out.splitlines()
     shot = (
         Image(one.read_bytes()),
-        Text("what is this ?", False, "user"),
+        WHAT,
         Text("an apple", False, "assistant"),
     )
-    asked = (Image(two.read_bytes()), Text("what is this ?", False, "user"))
-    assert first == said(subject, *shot, *asked)
+    asked = (Image(two.read_bytes()), WHAT)
+    assert first == greedy_answer(subject, *shot, *asked)
     answer = Text(first.strip(), False, "assistant")
-    assert second == said(subject, *shot, *asked, answer, Text("and ?", False, "user"))
-    assert chat.converse(talk, iter(["/reset", "/quit"]).__next__) == 0
-    assert not talk.turns and len(talk.shots) == 3
-
-
-def test_answers_come_piece_by_piece(subject: Subject) -> None:
-    talk = chat.Talk(subject, "qa", 8)
-    pieces = list(talk.ask("what is this ?"))
-    assert len(pieces) > 1
-    assert "".join(pieces) == said(subject, Text("what is this ?", False, "user"))
+    assert second == greedy_answer(subject, *shot, *asked, answer, Text("and ?", False, "user"))
+    assert chat.converse(talk, EIGHT, iter(["/reset", "/quit"]).__next__) == 0
+    assert not talk.turns and len(talk.shots) == 1
 
 
 @pytest.mark.parametrize(
@@ -101,11 +67,12 @@ def test_answers_come_piece_by_piece(subject: Subject) -> None:
 def test_what_goes_wrong_is_said_and_the_talk_goes_on(
     subject: Subject, line: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    talk = chat.Talk(subject, "qa", 8)
-    assert chat.converse(talk, iter([line, "what is this ?", "/quit"]).__next__) == 0
+    talk = Talk(subject, "qa")
+    read = iter([line, "what is this ?", "/quit"]).__next__
+    assert chat.converse(talk, EIGHT, read) == 0
     shown = capsys.readouterr()
     assert message in shown.err
-    assert shown.out.strip() == said(subject, Text("what is this ?", False, "user")).strip()
+    assert shown.out.strip() == greedy_answer(subject, WHAT).strip()
 
 
 def test_the_command_reads_standard_input(
@@ -119,5 +86,37 @@ def test_the_command_reads_standard_input(
     monkeypatch.setattr(sys, "stdin", io.StringIO("what is this ?\n"))
     assert chat.main(["x", "--max-new-tokens", "8"]) == 0
     shown = capsys.readouterr()
-    assert shown.out.strip() == said(subject, Text("what is this ?", False, "user")).strip()
+    assert shown.out.strip() == greedy_answer(subject, WHAT).strip()
     assert "template qa" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--max-new-tokens", "0"], "at least 1"),
+        (["--temperature", "3"], "temperature 3: expected 0"),
+        (["--seed", "-1"], "seed -1"),
+        (["--port", "8000"], "--web"),
+        (["--web", "--port", "70000"], "--port 70000: expected 1 to 65535"),
+    ],
+)
+def test_settings_out_of_range_are_refused_before_a_model_is_looked_for(
+    words: list[str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        chat.main(["there-is-no-such-model", *words])
+
+
+def test_a_port_that_is_taken_is_refused_before_a_model_is_looked_for() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"--port {port}: Address already in use"):
+            chat.main(["there-is-no-such-model", "--web", "--port", str(port)])
+
+
+def test_without_gradio_the_page_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vilax.cli.chat_web.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=re.escape("pip install 'vilax[web]'")):
+        chat.main(["there-is-no-such-model", "--web"])

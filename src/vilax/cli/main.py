@@ -15,7 +15,7 @@ COMMANDS = {
     "judge": "let a judge score what an evaluation left to one",
     "gallery": "answers of several models to the same prompts, on one page",
     "harness": "evaluate by lm-eval or lmms-eval",
-    "chat": "talk with a trained model in the terminal",
+    "chat": "talk with a trained model, in the terminal or on a page",
     "import": "make a model folder of a LLaVA or VILA checkpoint",
     "export": "write a trained result in another layout, proven by reloading it",
     "compare": "run the arms of comparisons and write the report",

@@ -1,4 +1,4 @@
-"""Greedy generation and likelihood of given continuations, in batches of any prompt lengths."""
+"""Generation and likelihood of given continuations, in batches of any prompt lengths."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache
 
 from vilax.models.cache import branch, empty_cache, has_positions, select, spread, write_to
+from vilax.models.sampling import Pick, greedy
 from vilax.models.vlm import IMAGE_TOKEN, VisionLanguageModel
 
 LEAVING = 8
@@ -52,8 +53,9 @@ def generate(
     *,
     shared: int = 0,
     finished: Callable[[Sequence[int]], bool] | None = None,
+    pick: Pick = greedy,
 ) -> list[list[int]]:
-    """Greedy continuation of each prompt with a KV cache; rows that are done leave the batch.
+    """Continuation of each prompt with a KV cache; rows that are done leave the batch.
 
     Args:
         model: in evaluation mode.
@@ -65,6 +67,7 @@ def generate(
         shared: so many first tokens, and the pictures in them, are the same for all prompts; they
             are computed once. Each prompt has more than these.
         finished: asked with a row's new tokens after each one; True ends the continuation there.
+        pick: chooses the next token of each row.
 
     Returns:
         The new token ids of each prompt.
@@ -82,7 +85,7 @@ def generate(
         # Number of the prompt in each row of the batch; None once it is done.
         rows: list[int | None] = list(range(len(prompts)))
         while True:
-            following = model.llm.logits(read.hidden).argmax(-1)
+            following = pick(model.llm.logits(read.hidden))
             for place, token in enumerate(following.tolist()):
                 row = rows[place]
                 if row is None:

@@ -1,0 +1,1 @@
+"""A conversation with a model: one code, shown in the terminal and on a page."""

@@ -1,0 +1,31 @@
+"""The prompt as it is shown: every token, pictures by number, the counts."""
+
+from pathlib import Path
+
+from tests.chat.subjects import picture, random_subject
+from vilax.chat.seen import seen
+from vilax.chat.settings import Settings
+from vilax.chat.talk import Exchange, Talk, said
+from vilax.data.document import Image
+
+
+def test_a_prompt_is_shown_token_for_token(tmp_path: Path) -> None:
+    subject = random_subject()
+    one, two, three = (
+        Image(picture(tmp_path / f"{level}.png", level).read_bytes()) for level in (5, 80, 200)
+    )
+    shot = Exchange((one, said("what is this ?", "user")), "apple")
+    talk = Talk(subject, "qa", shots=[shot])
+    question = (two, three, said("which is zorgly ?", "user"))
+    view = seen(talk.prepare(question, Settings(8)).prompt, subject)
+    # The micro tokenizer has one token for a word, and none for the made-up one.
+    assert view.text == (
+        "[picture 1: 4 visual tokens]question : what is this ? answer : apple"
+        "[picture 2: 4 visual tokens][picture 3: 4 visual tokens]"
+        "question : which is <unk> ? answer :"
+    )
+    words = view.text.replace("visual tokens]", "").replace("[picture ", "").split()
+    assert view.visual == 12 and view.pictures == 3
+    assert view.tokens == 12 + len([word for word in words if not word[0].isdigit()])
+    assert view.summary.startswith(f"{view.tokens} tokens, 12 of them visual (3 pictures)")
+    assert "context has 128" in view.summary
