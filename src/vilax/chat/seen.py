@@ -38,9 +38,15 @@ class Seen:
         return ", ".join(parts)
 
 
-def seen(prompt: Encoded, subject: Subject) -> Seen:
-    """What a model sees of a prompt."""
-    spelling, each = Spelling(subject.tokenizer), subject.prompts.tokens_per_image
+def seen(prompt: Encoded, subject: Subject, spelling: Spelling) -> Seen:
+    """What a model sees of a prompt.
+
+    Args:
+        prompt: the prompt.
+        subject: the model.
+        spelling: the text of its tokens.
+    """
+    each = subject.prompts.tokens_per_image
     parts: list[str] = []
     number = 0
     for is_visual, run in groupby(prompt.tokens.tolist(), lambda token: token == IMAGE_TOKEN):

@@ -18,6 +18,7 @@ from vilax.chat.web.style import problem
 from vilax.config.errors import ConfigError
 from vilax.config.schema.data import Template
 from vilax.data.document import Segment, Text
+from vilax.data.inspect.spelling import Spelling
 from vilax.evaluation.subject import Subject
 
 PAUSE = 0.05
@@ -40,6 +41,7 @@ class Actions:
         self._subject = subject
         self._template = template
         self._prints = prints
+        self._spelling = Spelling(subject.tokenizer)
         self._talks: WeakSet[Talk] = WeakSet()
 
     def begin(self) -> tuple[Talk, int]:
@@ -67,7 +69,7 @@ class Actions:
         except ConfigError as error:
             yield gr.skip(), gr.skip(), gr.skip(), problem(str(error))
             return
-        view = seen(asked.prompt, self._subject)
+        view = seen(asked.prompt, self._subject, self._spelling)
         prompt = gr.Textbox(view.text, info=view.summary)
         busy = gr.MultimodalTextbox(None, submit_btn=False, stop_btn="Stop")
         ready = gr.MultimodalTextbox(submit_btn="Ask", stop_btn=False)

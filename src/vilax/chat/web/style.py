@@ -9,7 +9,7 @@ FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 CSS = """
-.gradio-container { max-width: 1280px !important; margin: 0 auto; }
+.gradio-container { width: 100%; max-width: 1280px !important; margin: 0 auto; }
 .dark { color-scheme: dark; }
 .problem {
   margin: 0; padding: .6rem .8rem; border-radius: 6px; overflow-wrap: anywhere;
@@ -29,7 +29,7 @@ CSS = """
 .gradio-container :is(textarea, input):focus-visible {
   outline: 2px solid var(--color-accent) !important; outline-offset: 1px;
 }
-#history button[aria-label="Share"] { display: none; }
+#history div:has(> button[aria-label="Share"]) { display: none; }
 #prompt textarea { font-family: var(--font-mono); font-size: .8rem; }
 """
 """gradio's chatbot offers to send pictures to a public host; that button is not shown, and the
