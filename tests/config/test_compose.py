@@ -26,6 +26,11 @@ from vilax.config.schema.run import Run
         (["stages.sft.rates.lm=1"], ["stages.sft.rates.lm", "did you mean stages.sft.rates.llm"]),
         (["projector={kind: foo}"], ["projector.kind='foo'", "'linear'"]),
         (["logger.wandb=x"], ["logger.wandb='x'", "offline, online, disabled"]),
+        (["trainer.offload=true"], ["trainer.offload=true", "expected trainer=fsdp"]),
+        (
+            ["trainer=fsdp", "trainer.shard_degree=3"],
+            ["trainer.shard_degree=3", "2 processes", "divisor"],
+        ),
         (["until=sftt"], ["'sftt'", "did you mean 'sft'"]),
         (["seed.x=1"], ["seed.x", "plain value"]),
         (["+x=1"], ["expected key=value"]),

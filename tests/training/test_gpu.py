@@ -34,3 +34,6 @@ def test_fsdp_on_one_gpu_finds_what_the_cpu_finds(monkeypatch, tmp_path) -> None
     cpu = losses(monkeypatch, tmp_path / "cpu", TINY)
     sharded = [*CUDA, "trainer=fsdp", "trainer.devices=1", "trainer.precision=fp32"]
     assert losses(monkeypatch, tmp_path / "fsdp", sharded) == pytest.approx(cpu, rel=1e-3)
+    # Weights on the host, gathered to the GPU block by block; gradients and the step on the host.
+    words = [*sharded, "trainer.offload=true", "trainer.micro_rows=2", "features.cache=false"]
+    assert losses(monkeypatch, tmp_path / "host", words) == pytest.approx(cpu, rel=1e-3)

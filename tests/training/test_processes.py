@@ -1,4 +1,4 @@
-"""One process against two with gloo, under DDP and FSDP2: the same losses and weights."""
+"""One process against several with gloo, under DDP and FSDP2: the same losses and weights."""
 
 import json
 import os
@@ -30,13 +30,16 @@ EXPERT = [
     "stages.pretrain.length=32",
     "stages.pretrain.budget.tokens=1200",
 ]
+# Rows for four processes, two each.
+WIDE = [f"stages.{name}.blend.streams=4" for name in ("text", "align", "pretrain", "sft")]
+WIDE += ["stages.pretrain.batch=8"]
 
 
-def launch(outputs: Path, module: str, *words: str) -> None:
-    """Run a module in two processes."""
+def launch(outputs: Path, module: str, *words: str, processes: int = 2) -> None:
+    """Run a module in several processes."""
     environment = os.environ | {"VILAX_OUTPUTS": str(outputs), "OMP_NUM_THREADS": "1"}
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = [*torchrun, "--nproc-per-node=2", "-m", module, *words]
+    command = [*torchrun, f"--nproc-per-node={processes}", "-m", module, *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
 
@@ -62,12 +65,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Path:
-    """What one process finds, the LLM trained, and with visual experts beside a frozen one."""
+    """What one process finds, the LLM trained, also on more rows, and with visual experts beside
+    a frozen one."""
     outputs = tmp_path_factory.mktemp("alone")
     (outputs / "cache").symlink_to(shared)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VILAX_OUTPUTS", str(outputs))
-        for words in ([], EXPERT):
+        for words in ([], WIDE, EXPERT):
             run_recipe(compose_run([*TINY, *BLEND, *words]))
     return outputs
 
@@ -95,6 +99,25 @@ def test_two_processes_find_what_one_finds(alone: Path, outputs: Path, strategy:
     chosen = [f"trainer={strategy}", "trainer.devices=2"]
     launch(outputs, "vilax.cli.main", "train", *TINY, *BLEND, *chosen)
     assert_same(result(alone, "pretrain", []), result(outputs, "pretrain", []))
+
+
+@pytest.mark.parametrize(
+    ("processes", "words"),
+    [
+        # On a CPU offloading changes places to the same place: what it takes runs, nothing moves.
+        (2, ["trainer.offload=true", "trainer.reduce_once=true"]),
+        (4, ["trainer.shard_degree=2"]),
+    ],
+)
+def test_other_ways_of_sharding_find_what_one_process_finds(
+    alone: Path, outputs: Path, processes: int, words: list[str]
+) -> None:
+    """Two micro-batches a step, interrupted behind a checkpoint and resumed."""
+    chosen = ["trainer=fsdp", f"trainer.devices={processes}", "trainer.micro_rows=1", *words]
+    chosen += ["trainer.checkpoint_seconds=0.000001"]
+    words = [*TINY, *BLEND, *WIDE, *chosen]
+    launch(outputs, "tests.training.interrupted", "pretrain", "2", *words, processes=processes)
+    assert_same(result(alone, "pretrain", WIDE), result(outputs, "pretrain", WIDE))
 
 
 def test_sharded_experts_are_resumed_and_leave_the_llm_alone(alone: Path, outputs: Path) -> None:

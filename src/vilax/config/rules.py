@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vilax.config.errors import ConfigError, unknown
 from vilax.config.schema.benchmark import BenchmarkTask
+from vilax.config.schema.execution import Trainer
 from vilax.config.schema.model import (
     AveragePoolProjector,
     DownsampleProjector,
@@ -34,6 +35,8 @@ def check_rules(run: Run) -> None:
             f"trainer.devices={run.trainer.devices} with trainer.strategy=single:"
             " expected 1, or trainer=ddp or trainer=fsdp"
         )
+    for message in _sharding(run.trainer):
+        raise ConfigError(message)
     twice = [name for name in run.order if run.order.count(name) > 1]
     if twice:
         raise ConfigError(f"order={list(run.order)}: expected {twice[0]} once, not twice")
@@ -42,6 +45,23 @@ def check_rules(run: Run) -> None:
     for name in run.order:
         for message in _stage(run, name, run.stages[name]):
             raise ConfigError(message)
+
+
+def _sharding(trainer: Trainer) -> Iterator[str]:
+    if trainer.strategy != "fsdp":
+        for key in ("shard_degree", "offload", "reduce_once"):
+            value = getattr(trainer, key)
+            if value:
+                yield (
+                    f"trainer.{key}={str(value).lower()} with trainer.strategy={trainer.strategy}:"
+                    " expected trainer=fsdp"
+                )
+    world = trainer.devices * trainer.nodes
+    if trainer.shard_degree and world % trainer.shard_degree:
+        yield (
+            f"trainer.shard_degree={trainer.shard_degree} with {world} processes:"
+            " expected a divisor of their number"
+        )
 
 
 def _tasks(run: Run) -> Iterator[str]:

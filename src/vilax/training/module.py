@@ -12,11 +12,11 @@ import lightning as L
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule
 
 from vilax.config.schema.stage import Stage
 from vilax.models.freeze import PartPlan
-from vilax.models.sharding import shard
 from vilax.models.vlm import VisionLanguageModel, count_supervised
 from vilax.training.optimisation import (
     build_optimizer,
@@ -76,7 +76,8 @@ class StageModule(L.LightningModule):
         corpora: names of the blend's corpora, in an order that all ranks share.
         normalise: eight-bit pixels in ``StepBatch.visual`` to what the encoder takes, on its
             device; None: they are features.
-        bf16: compute in bfloat16.
+        sharding: shards the model over a mesh of all devices; called under FSDP2 alone.
+        reduce_once: under FSDP2 hold whole gradients until a step's last micro-batch.
         loss_chunk: supervised positions whose logits exist at one time.
         on_step: called after each optimizer step with a row of metrics.
     """
@@ -88,7 +89,8 @@ class StageModule(L.LightningModule):
         plan: dict[str, PartPlan],
         corpora: list[str],
         normalise: Callable[[Tensor], Tensor] | None,
-        bf16: bool,
+        sharding: Callable[[VisionLanguageModel, DeviceMesh], None],
+        reduce_once: bool,
         loss_chunk: int,
         on_step: Callable[["StageModule", dict[str, Any]], None],
     ) -> None:
@@ -99,7 +101,8 @@ class StageModule(L.LightningModule):
         self.plan = plan
         self.corpora = corpora
         self.normalise = normalise
-        self.bf16 = bf16
+        self.sharding = sharding
+        self.reduce_once = reduce_once
         self.loss_chunk = loss_chunk
         self.on_step = on_step
         self.progress = Progress()
@@ -111,7 +114,7 @@ class StageModule(L.LightningModule):
         """Shard under FSDP2; Lightning calls this once the process group is up, maybe twice."""
         mesh = getattr(self, "device_mesh", None)
         if mesh is not None and not self.is_sharded:
-            shard(self.model, mesh["data_parallel"], self.bf16)
+            self.sharding(self.model, mesh["data_parallel"])
             self.is_sharded = True
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -142,7 +145,7 @@ class StageModule(L.LightningModule):
         before = self.progress.used(self.stage)
         set_rates(optimizer.optimizer, self.stage.schedule, before)
         world = dist.get_world_size() if dist.is_initialized() else 1
-        total = torch.zeros((), device=self.device)
+        total = torch.zeros((), device=self.trainer.strategy.root_device)
         for number, (part, visual) in enumerate(zip(batch.parts, batch.visual, strict=True)):
             is_last = number == len(batch.parts) - 1
             with self._synchronised(is_last):
@@ -198,9 +201,16 @@ class StageModule(L.LightningModule):
             self.trainer.should_stop = True
 
     def _synchronised(self, is_last: bool) -> contextlib.AbstractContextManager[None]:
-        """Communicate gradients in the backward of the last micro-batch only."""
+        """What is told of gradients in the backward of a micro-batch.
+
+        Under FSDP2 each micro-batch's are reduced to the shards, lest whole ones be held, and sent
+        on to the groups that repeat the weights after the last; elsewhere all wait for the last.
+        """
         if isinstance(self.model, FSDPModule):
-            self.model.set_requires_gradient_sync(is_last)
+            if self.reduce_once:
+                self.model.set_requires_gradient_sync(is_last)
+            else:
+                self.model.set_requires_all_reduce(is_last)
         elif not is_last and dist.is_initialized():
             return self.trainer.strategy.model.no_sync()  # type: ignore[no-any-return,union-attr,operator]
         return contextlib.nullcontext()
@@ -218,7 +228,9 @@ class StageModule(L.LightningModule):
         if dist.is_initialized():
             names = ["supervised", "tokens", "documents", "images"]
             names += [f"corpus:{corpus}" for corpus in self.corpora]
-            values = torch.tensor([counts[name] for name in names], device=self.device)
+            # Where weights are offloaded, the module's own device is the host.
+            device = self.trainer.strategy.root_device
+            values = torch.tensor([counts[name] for name in names], device=device)
             dist.all_reduce(values)
             counts = Counter(dict(zip(names, values.tolist(), strict=True)))
         return counts

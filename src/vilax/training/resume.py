@@ -71,7 +71,7 @@ class Resume(Callback):
         assert isinstance(pl_module, StageModule)
         is_due = time.monotonic() - self._saved >= self.seconds
         if dist.is_initialized():
-            flag = torch.tensor([int(is_due)], device=pl_module.device)
+            flag = torch.tensor([int(is_due)], device=trainer.strategy.root_device)
             dist.broadcast(flag, src=0)
             is_due = bool(flag.item())
         if is_due and not trainer.should_stop:

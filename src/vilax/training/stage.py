@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ from vilax.training.recipe import (
 from vilax.training.resume import Resume
 from vilax.training.seeding import derive, seed_all
 from vilax.training.steps import StepLoader, Visual, numbers_of, stream_builder
-from vilax.training.strategy import build_trainer, device_of, start_processes
+from vilax.training.strategy import build_trainer, device_of, shard_model, start_processes
 from vilax.training.watch import CONSOLE, StageBar, parts_table
 from vilax.training.weights import load_parts, part_tensors, save_parts
 
@@ -169,7 +170,8 @@ def _train(
         plan,
         list(stage.blend.corpora),
         sight.normalise,
-        run.trainer.precision == "bf16",
+        partial(shard_model, run.trainer),
+        run.trainer.reduce_once,
         run.kernels.loss_chunk,
         on_step,
     )

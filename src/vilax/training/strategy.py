@@ -10,9 +10,12 @@ import torch
 import torch.distributed as dist
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.execution import Trainer
+from vilax.models.sharding import shard
+from vilax.models.vlm import VisionLanguageModel
 
 
 def device_of(trainer: Trainer) -> torch.device:
@@ -63,6 +66,36 @@ def start_processes(trainer: Trainer) -> tuple[int, int]:
     return dist.get_rank(), dist.get_world_size()
 
 
+class Sharded(ModelParallelStrategy):
+    """FSDP2 over all processes.
+
+    Args:
+        settings: devices, and whether weights stay in host memory.
+    """
+
+    def __init__(self, settings: Trainer) -> None:
+        # Lightning's "auto" sizes mean tensor parallelism: both ranks would see the same data.
+        super().__init__(data_parallel_size=world_size(settings), tensor_parallel_size=1)
+        self.settings = settings
+
+    def model_to_device(self) -> None:
+        """Move what is not there yet; shards that are offloaded stay (buffers have been moved)."""
+        if not self.settings.offload:
+            super().model_to_device()
+
+
+def shard_model(settings: Trainer, model: VisionLanguageModel, mesh: DeviceMesh) -> None:
+    """Shard a model over a mesh of one dimension, or over each ``shard_degree`` of its devices.
+
+    Neighbours share: devices of one node where the degree is at most their number.
+    """
+    degree = settings.shard_degree or mesh.size()
+    if degree < mesh.size():
+        sides = (mesh.size() // degree, degree)
+        mesh = init_device_mesh(mesh.device_type, sides, mesh_dim_names=("replicate", "shard"))
+    shard(model, mesh, settings.precision == "bf16", settings.offload)
+
+
 def build_trainer(settings: Trainer, callbacks: list[Callback]) -> L.Trainer:
     """Lightning's loop and nothing more: saving, logging and progress are ours."""
     # Lightning's own lines (devices found, tips) are not about the run.
@@ -75,10 +108,7 @@ def build_trainer(settings: Trainer, callbacks: list[Callback]) -> L.Trainer:
     if settings.strategy == "ddp":
         strategy = DDPStrategy()
     elif settings.strategy == "fsdp":
-        # Lightning's "auto" sizes mean tensor parallelism: both ranks would see the same data.
-        strategy = ModelParallelStrategy(
-            data_parallel_size=world_size(settings), tensor_parallel_size=1
-        )
+        strategy = Sharded(settings)
         precision = "32-true"
     return L.Trainer(
         accelerator={"auto": "auto", "cpu": "cpu", "cuda": "cuda"}[settings.accelerator],

@@ -22,6 +22,14 @@ class Trainer(Node):
     """Rows per forward pass on a rank; 0: all of a step's rows at once."""
     activation_checkpointing: bool = execution(False)
     """Recompute block activations in backward."""
+    shard_degree: int = execution(0, ge=0)
+    """fsdp: devices that share one copy of weights and optimizer state, which the other groups of
+    so many devices repeat; 0: all devices share one."""
+    offload: bool = execution(False)
+    """fsdp: keep weights, gradients and optimizer state in host memory."""
+    reduce_once: bool = execution(False)
+    """fsdp: reduce gradients once a step, not after each micro-batch: less to send, but each device
+    holds whole gradients meanwhile."""
     workers: int = execution(0, ge=0)
     """Processes on each rank that read, decode and pack; 0: the training process does."""
     checkpoint_seconds: float = execution(120.0, gt=0)
