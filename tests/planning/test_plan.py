@@ -12,6 +12,8 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.shrunken import save_encoder, save_llm
+from tests.training.test_stage import TINY
+from vilax.artifacts import checkpoint
 from vilax.cli.main import main
 from vilax.config.compose import compose_run
 from vilax.models.freeze import apply_freeze
@@ -21,6 +23,7 @@ from vilax.planning.running import Load, peaks
 from vilax.planning.work import Mix, flops_per_token
 from vilax.training.build import build_model, freeze_plan
 from vilax.training.optimisation import build_optimizer
+from vilax.training.weights import part_tensors, save_parts
 
 MODELS = {
     "llama": ("lmsys/vicuna-7b-v1.5", []),
@@ -60,6 +63,15 @@ def test_weights_gradients_and_optimizer_are_exact(tmp_path: Path, family: str) 
     gradients = sum(p.grad.numel() * 4 for p in model.parameters() if p.grad is not None)
     state = sum(t.numel() * t.element_size() for s in optimizer.state.values() for t in s.values())
     assert (counts.weights, counts.gradients, counts.optimizer) == (weights, gradients, state)
+    # What lies on the disk has headers beside the tensors.
+    save_parts({"llm": part_tensors(model.llm)}, None, tmp_path)
+    written = (tmp_path / "llm.safetensors").stat().st_size
+    if plan["llm"].mode != "frozen":
+        assert counts.result - 4 * counts.parts["projector"][0] == pytest.approx(written, rel=0.01)
+    kept = checkpoint.save(tmp_path / "resume", 1, model, optimizer, {})
+    size = sum(file.stat().st_size for file in kept.glob("*.distcp"))
+    tensors = 4 * sum(p.requires_grad for p in model.parameters())
+    assert 0 <= size - counts.resume <= 2048 * tensors
 
 
 def step(model: Any, rows: int, length: int) -> torch.Tensor:
@@ -180,6 +192,6 @@ def test_micro_is_planned_from_its_data(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VILAX_OUTPUTS", str(tmp_path))
-    assert main(["plan", "order=[align]"]) == 0
+    assert main(["plan", *TINY, "order=[align]"]) == 0
     said = capsys.readouterr()
     assert "fits" in said.out and "64 rows of the data" in said.err

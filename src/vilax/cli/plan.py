@@ -17,7 +17,7 @@ from vilax.config.errors import ConfigError
 
 if TYPE_CHECKING:
     from vilax.ablation.comparison import Resolved
-    from vilax.planning.plan import Machine, Setting, StagePlan
+    from vilax.planning.plan import Machine, StagePlan
 
 WHAT = """\
 Say what a recipe or the arms of comparisons will take: parameters, memory by kind, FLOPs,
@@ -245,6 +245,7 @@ def _rows(stages: list["StagePlan"], machine: "Machine") -> list[tuple[str, list
     for kind in KINDS:
         rows.append((f"{kind}, GiB", [gib(getattr(one.memory, kind)) for one in stages]))
     rows.append(("peak, GiB", [gib(one.memory.peak) for one in stages]))
+    rows.append(("host memory a rank, GiB", [gib(one.memory.host) for one in stages]))
     rows.append(("GFLOPs a token", [f"{one.flops / 1e9:,.1f}" for one in stages]))
     rows.append(("tokens", [f"{one.tokens:,.3g}" for one in stages]))
     rows.append(("GPU-hours", [f"{one.hours:,.2f}" for one in stages]))
@@ -255,23 +256,7 @@ def _rows(stages: list["StagePlan"], machine: "Machine") -> list[tuple[str, list
 
 
 def _verdict(one: "StagePlan", machine: "Machine") -> str:
-    memory = machine.gpu.memory / 2**30
-    peak = one.memory.peak / 2**30
-    if one.fits:
-        return f"{one.name}: fits, {peak:,.1f} of {memory:,.0f} GiB"
-    text = f"{one.name}: does NOT fit, {peak:,.1f} of {memory:,.0f} GiB"
-    if not one.fixes:
-        return f"{text}; neither one row with checkpointing nor 32 times the devices would"
-    ways = [f"{_words(one.setting, s)} ({m.peak / 2**30:,.1f} GiB)" for s, m in one.fixes]
-    return f"{text}; fits with {', or with '.join(ways)}"
+    from vilax.planning.verdict import verdict
 
-
-def _words(now: "Setting", then: "Setting") -> str:
-    changes = []
-    if then.checkpointing != now.checkpointing:
-        changes.append("trainer.activation_checkpointing=true")
-    if then.rows != now.rows:
-        changes.append(f"trainer.micro_rows={then.rows}")
-    if then.gpus != now.gpus:
-        changes.append(f"gpus={then.gpus}")
-    return " ".join(changes)
+    fixes = None if one.fits else one.fixes
+    return verdict(one.name, one.setting, one.memory, machine.gpu.memory, fixes)

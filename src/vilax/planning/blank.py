@@ -1,6 +1,7 @@
 """Models without weights: on the meta device for counting, as fake tensors for running."""
 
 import copy
+from functools import cache
 from typing import Any
 
 import torch
@@ -14,10 +15,12 @@ from transformers.initialization import no_init_weights
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from vilax.config.errors import ConfigError
+from vilax.config.schema.model import Encoder as EncoderConfig
 from vilax.config.schema.model import Llm, ScratchLlm
 from vilax.config.schema.run import Run
 from vilax.micro.tokenizer import build_tokenizer
 from vilax.models.architecture import config_of
+from vilax.models.encoder import Encoder
 from vilax.models.llm import LanguageModel
 from vilax.models.vlm import VisionLanguageModel
 from vilax.training.build import blank_encoder, build_projector
@@ -68,6 +71,16 @@ def blank_llm(config: Any) -> LanguageModel:
     return LanguageModel(net, (KERNEL, "planned"))
 
 
+@cache
+def meta_encoder(config: EncoderConfig) -> Encoder:
+    """The image encoder on the meta device, to be looked at; who changes it takes a copy.
+
+    Raises:
+        ConfigError: there is no such encoder.
+    """
+    return blank_encoder(config)
+
+
 def blank_model(run: Run, parts: tuple[str, ...]) -> VisionLanguageModel:
     """The model of a stage on the meta device.
 
@@ -78,6 +91,7 @@ def blank_model(run: Run, parts: tuple[str, ...]) -> VisionLanguageModel:
         llm = blank_llm(llm_config(run.llm))
         if "encoder" not in parts:
             return VisionLanguageModel(None, None, llm)
-        encoder = blank_encoder(run.encoder)
+        # Built once: to measure its features takes a forward pass.
+        encoder = copy.deepcopy(meta_encoder(run.encoder))
         projector = build_projector(run.projector, encoder.width, llm.width)
     return VisionLanguageModel(encoder, projector, llm)

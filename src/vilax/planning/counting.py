@@ -25,9 +25,17 @@ class Counts:
     optimizer: int
 
     @property
-    def trained(self) -> int:
-        """Parameters that take a gradient."""
-        return sum(trained for _, trained in self.parts.values())
+    def result(self) -> int:
+        """Bytes of a stage's result: the parts that it trains, whole, in fp32."""
+        return 4 * sum(every for every, trained in self.parts.values() if trained)
+
+    @property
+    def resume(self) -> int:
+        """Bytes of a resume checkpoint: what is trained and its optimizer's state.
+
+        Of counts that are not sharded; shards of all ranks together are as large.
+        """
+        return self.gradients + self.optimizer
 
 
 def count(model: VisionLanguageModel, shards: int = 1) -> Counts:

@@ -18,6 +18,8 @@ PAPER = {
     "obelics": (4.0, 122.5),
 }
 """Pictures per document and text tokens per picture (paper, Table 2)."""
+CAPTION = PAPER["coyo"]
+"""The same of other captions."""
 CHAT = (1.0, 300.0)
 """The same of conversations; ours, not the paper's."""
 TEXT = 200.0
@@ -74,8 +76,9 @@ def _assumed(run: Run, stage: Stage, tokens_per_image: int) -> Mix:
             text += part * TEXT
             supervised += part * TEXT * ANSWERS
             continue
-        each, words = PAPER.get(kind, CHAT)
-        is_chat = kind not in PAPER
+        is_plain = corpus is not None and corpus.template == "plain"
+        each, words = PAPER.get(kind, CAPTION if is_plain else CHAT)
+        is_chat = kind not in PAPER and not is_plain
         pictures += part * each
         text += part * each * words
         supervised += part * each * words * (ANSWERS if is_chat else 1.0)

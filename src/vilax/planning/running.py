@@ -5,6 +5,7 @@ the allocator would see them. Of a deep LLM a few blocks are run, and one more: 
 what each further block adds.
 """
 
+import copy
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,8 +26,8 @@ from vilax.config.schema.stage import Stage
 from vilax.models.freeze import PartPlan, apply_freeze
 from vilax.models.llm import LanguageModel
 from vilax.models.vlm import VisionLanguageModel
-from vilax.planning.blank import blank_llm, llm_config, shallow
-from vilax.training.build import blank_encoder, build_projector
+from vilax.planning.blank import blank_llm, llm_config, meta_encoder, shallow
+from vilax.training.build import build_projector
 
 WHOLE = 8
 """LLMs of so many blocks or fewer are run whole."""
@@ -122,7 +123,8 @@ def _llm(config: Any, run: Run, stage: Stage, plan: dict[str, PartPlan], load: L
         projector: nn.Module | None = None
         width = tokens = 0
         if "encoder" in stage.parts:
-            width, tokens = _sizes(run.encoder)
+            encoder = meta_encoder(run.encoder)
+            width, tokens = encoder.width, encoder.tokens
             projector = build_projector(run.projector, width, llm.width)
         model = _Halves(projector, llm)
         _freeze(model, plan)
@@ -170,13 +172,6 @@ def _freeze(model: VisionLanguageModel, plan: dict[str, PartPlan]) -> None:
             setattr(owner, name, usual)
 
 
-@cache
-def _sizes(config: EncoderConfig) -> tuple[int, int]:
-    """Channels and tokens of an encoder's features."""
-    encoder = blank_encoder(config)
-    return encoder.width, encoder.tokens
-
-
 def _encoder(run: Run, stage: Stage, plan: dict[str, PartPlan], load: Load) -> int:
     if "encoder" not in stage.parts or not load.images:
         return 0
@@ -189,8 +184,9 @@ def _encoder(run: Run, stage: Stage, plan: dict[str, PartPlan], load: Load) -> i
 def _pictures(config: EncoderConfig, trained: bool, images: int, bf16: bool, halved: bool) -> int:
     """Peak of an encoder on so many pictures."""
     load = Load(1, 1, images, 1, 1, False, bf16, halved)
+    encoder = copy.deepcopy(meta_encoder(config))
     with _faked(load):
-        encoder = blank_encoder(config, "cpu")
+        _put_on_cpu(encoder, torch.bfloat16 if bf16 and halved else torch.float32)
         encoder.requires_grad_(trained)
         size = encoder.image_size
 
@@ -200,6 +196,18 @@ def _pictures(config: EncoderConfig, trained: bool, images: int, bf16: bool, hal
             return out
 
         return _peak(encoder, _cast(forward, load))
+
+
+def _put_on_cpu(module: nn.Module, dtype: torch.dtype) -> None:
+    """Give a module of the meta device tensors of the mode that is set."""
+    made: dict[nn.Parameter, nn.Parameter] = {}
+    for child in module.modules():
+        for name, own in list(child.named_parameters(recurse=False)):
+            if own not in made:
+                made[own] = nn.Parameter(torch.empty(own.shape, dtype=dtype, device="cpu"))
+            child.register_parameter(name, made[own])
+        for name, buffer in list(child.named_buffers(recurse=False)):
+            child.register_buffer(name, torch.empty_like(buffer, device="cpu"))
 
 
 def _logits(config: Any, run: Run, plan: dict[str, PartPlan], load: Load) -> int:

@@ -56,18 +56,14 @@ def build_encoder(config: EncoderConfig) -> encoders.Encoder:
         raise ConfigError(f"encoder {config.model_dump_json()} cannot be built: {error}") from error
 
 
-def blank_encoder(config: EncoderConfig, device: str = "meta") -> encoders.Encoder:
-    """The image encoder without its weights: sizes and normalisation.
-
-    Args:
-        config: which encoder.
-        device: where its tensors are; the meta device holds none.
+def blank_encoder(config: EncoderConfig) -> encoders.Encoder:
+    """The image encoder without its weights, on the meta device: sizes and normalisation.
 
     Raises:
         ConfigError: there is no such encoder.
     """
     try:
-        with torch.device(device):
+        with torch.device("meta"):
             return _encoder(config, blank=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(f"encoder {config.model_dump_json()} cannot be built: {error}") from error
