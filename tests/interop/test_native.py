@@ -81,13 +81,14 @@ def save_model(folder: Path, config: Any, parts: Path) -> None:
         }
     )
 
-    def fill(place: Path) -> None:
+    def fill(place: Path) -> Any:
         save_file(part_tensors(encoder), place / "encoder.safetensors")
         shapes = {"linear.weight": (32, encoder.width), "linear.bias": (32,)}
         tensors = {name: torch.randn(shape) for name, shape in shapes.items()}
         save_file(tensors, place / "projector.safetensors")
+        return run
 
-    write_folder(folder, run, "sft", fill, {})
+    write_folder(folder, "sft", fill, {})
 
 
 @pytest.mark.parametrize("make", [fused, scaled, internvit, scaled_timm])
@@ -117,7 +118,7 @@ def test_the_folder_needs_nothing_else(tmp_path: Path, capsys: pytest.CaptureFix
     before = open_model(out).state_dict()
     (tmp_path / "trained").rename(tmp_path / "away")
     parts.rename(tmp_path / "gone")
-    assert main(["evaluate", str(out), "suite=ablation", "--limit", "1"]) == 0
+    assert main(["evaluate", str(out), "suite=quick", "--limit", "1"]) == 0
     assert "sft" in capsys.readouterr().out
     words = [f"start={out}", "order=[sft]", "features.cache=false", "logger=disabled"]
     words += ["stages.sft.budget={tokens: 1000}", "stages.sft.length=128", "stages.sft.batch=2"]

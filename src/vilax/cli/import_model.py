@@ -6,11 +6,14 @@ from pathlib import Path
 
 EXAMPLES = """\
 layouts, told apart by their content: LLaVA-1.5 and VILA 1.0 (one folder), a LLaVA mm_projector.bin
-(with --llm), VILA-1.5 (llm/, vision_tower/, mm_projector/), LLaVA of transformers.
+(with --llm), VILA-1.5 (llm/, vision_tower/, mm_projector/), LLaVA of transformers, a run folder of
+prismatic (config.json, checkpoints/latest-checkpoint.pt).
 
 examples:
   vilax import llava-v1.5-7b/ --encoder clip-vit-large-patch14-336/ --to models/llava
   vilax import VILA1.5-3b/ --to models/vila
+  vilax import prism-dinosiglip+7b/ --encoder dinov2/ --encoder siglip/ --llm Llama-2-7b-hf/ \
+    --to models/prism                          timm's networks and the LLM from local folders
   vilax evaluate models/vila suite=quick       then evaluate it,
   vilax train start=models/vila order=[sft]    or train from it
 
@@ -33,8 +36,18 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("source", metavar="SOURCE", help="the checkpoint's folder or file")
     parser.add_argument("--to", required=True, metavar="DIR", help="a new folder")
-    parser.add_argument("--encoder", metavar="DIR", help="the image encoder, where SOURCE lacks it")
-    parser.add_argument("--llm", metavar="DIR", help="the LLM, of a projector alone")
+    parser.add_argument(
+        "--encoder",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="the image encoder, where SOURCE lacks it; of two joined ones, once for each in order",
+    )
+    parser.add_argument(
+        "--llm",
+        metavar="DIR",
+        help="the LLM, of a projector alone; of prismatic, its configuration and tokenizer",
+    )
     words = parser.parse_args(list(argv))
 
     from vilax.interop.folder import import_model

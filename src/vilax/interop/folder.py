@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import AutoImageProcessor, AutoTokenizer
+from transformers import AutoTokenizer
 
 from vilax.artifacts.files import manifest, sync_folder, sync_tree, write_json
 from vilax.artifacts.identity import identity
@@ -16,7 +16,7 @@ from vilax.artifacts.store import ENTRY
 from vilax.artifacts.weights import save_weights
 from vilax.config.compose import compose_run
 from vilax.config.errors import ConfigError
-from vilax.config.schema.model import PretrainedLlm, TransformersEncoder
+from vilax.config.schema.model import PretrainedLlm
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
 from vilax.interop.source import Source
@@ -39,37 +39,39 @@ def import_model(source: Source, origin: str, to: Path) -> None:
             "name": to.name,
             "order": (STAGE,),
             "stages": {STAGE: Stage()},
-            "encoder": TransformersEncoder(source="./encoder", **source.settings),
             "projector": source.projector_config,
             "llm": PretrainedLlm(source="./llm"),
         }
     )
 
-    def fill(folder: Path) -> None:
-        encoder.save_pretrained(folder / "encoder")  # type: ignore[operator]
-        AutoImageProcessor.from_pretrained(source.preprocessor, use_fast=False).save_pretrained(
-            folder / "encoder"
-        )
+    def fill(folder: Path) -> Run:
+        config = source.write_encoder(encoder, folder)
         llm.save_pretrained(folder / "llm")  # type: ignore[operator]
         AutoTokenizer.from_pretrained(source.tokenizer).save_pretrained(folder / "llm")
         save_weights(_own(projector), folder / "projector.safetensors")
+        return run.model_copy(update={"encoder": config})
 
-    write_folder(to, run, STAGE, fill, {"imported": {"from": origin, "layout": source.layout}})
+    write_folder(to, STAGE, fill, {"imported": {"from": origin, "layout": source.layout}})
 
 
 def write_folder(
     to: Path,
-    run: Run,
     stage: str,
-    fill: Callable[[Path], None],
+    fill: Callable[[Path], Run],
     lineage: Mapping[str, Any],
 ) -> None:
-    """Fill a folder beside its place, give it an entry, and rename it."""
+    """Fill a folder beside its place, give it an entry, and rename it.
+
+    Args:
+        to: its place.
+        stage: what it is the result of.
+        fill: writes the weights and returns the configuration that builds the model from them.
+        lineage: what it was made from.
+    """
     to.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}."))
     try:
-        fill(folder)
-        fill_entry(folder, run, stage, lineage)
+        fill_entry(folder, fill(folder), stage, lineage)
         folder.chmod(0o755)
         sync_tree(folder)
         folder.rename(to)

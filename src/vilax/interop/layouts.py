@@ -1,7 +1,7 @@
 """The layouts that are imported, told apart by what a folder holds."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,22 @@ from vilax.config.schema.model import (
     MlpProjector,
     Projector,
 )
+from vilax.interop.prismatic import is_prismatic, read_prismatic
 from vilax.interop.source import Source, read_json
 from vilax.interop.tensors import read_file, read_folder
 from vilax.models.architecture import config_of
 
 
 def read_source(
-    path: Path, encoder: str | None = None, llm: str | None = None
+    path: Path, encoders: Sequence[str] = (), llm: str | None = None
 ) -> tuple[str, Source]:
-    """Read a checkpoint, its layout told by its content.
+    """Read a checkpoint, its layout told by its content; gives the layout's name as well.
 
     Args:
         path: a folder, or a file ``mm_projector.bin``.
-        encoder: folder or hub id of the image encoder, instead of what the checkpoint names.
-        llm: folder or hub id of the LLM, for a projector alone.
-
-    Returns:
-        The layout's name and what was found.
+        encoders: folder or hub id of the image encoder, instead of what the checkpoint names; one
+            for each of prismatic's joined networks.
+        llm: folder or hub id of the LLM, for a projector alone or a run of prismatic.
 
     Raises:
         ConfigError: it is of no known layout, or cannot be read.
@@ -43,19 +42,24 @@ def read_source(
     folder = path if path.is_dir() else path.parent
     has_config = (folder / "config.json").is_file()
     config = read_json(folder / "config.json") if has_config else {}
+    if path.is_dir() and is_prismatic(config):
+        return "prismatic", read_prismatic(folder, config, encoders, llm)
+    if len(encoders) > 1:
+        raise ConfigError(f"--encoder given {len(encoders)} times: expected one image encoder")
+    encoder = encoders[0] if encoders else None
     if path.is_file() or (folder / "mm_projector.bin").is_file():
         if llm is None:
             raise ConfigError(f"{path} is a projector alone: expected --llm FOLDER as well")
         file = path if path.is_file() else folder / "mm_projector.bin"
         return "LLaVA projector", _projector_alone(file, config, encoder, llm)
     if not has_config:
-        raise ConfigError(f"{path} has no config.json: expected one of {', '.join(READERS)}")
+        raise ConfigError(f"{path} has no config.json: expected one of {LAYOUTS}")
     for name, (is_it, read) in READERS.items():
         if is_it(folder, config):
             return name, read(folder, config, encoder)
     raise ConfigError(
         f"{path} is of no known layout (model_type {config.get('model_type')!r}): expected one of"
-        f" {', '.join(READERS)}"
+        f" {LAYOUTS}"
     )
 
 
@@ -291,3 +295,5 @@ READERS: dict[str, tuple[Callable[[Path, dict[str, Any]], bool], Reader]] = {
     ),
 }
 """Layout by name: whether a folder has it, and its reader."""
+
+LAYOUTS = ", ".join([*READERS, "prismatic"])

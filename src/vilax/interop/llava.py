@@ -14,7 +14,8 @@ from vilax.config.schema.model import (
     MlpProjector,
     Projector,
 )
-from vilax.interop.model import Exported, Inexpressible, tensors_of
+from vilax.interop.model import Exported, Inexpressible
+from vilax.interop.tensors import tensors_of
 
 KINDS = {"llama": "llava_llama", "mistral": "llava_mistral", "qwen2": "llava_qwen"}
 """Names that LLaVA's and its heirs' code give their model types; of others ``llava_`` is put

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
 from transformers import CLIPImageProcessor, LlavaImageProcessor, PreTrainedTokenizerBase
 
 from vilax.artifacts.store import Entry
@@ -80,14 +79,3 @@ class Exported:
         if policy == "crop":
             return CLIPImageProcessor(**cut, **colours)
         return LlavaImageProcessor(do_pad=True, **cut, **colours)
-
-
-def tensors_of(module: nn.Module) -> dict[str, Tensor]:
-    """Weights for a file: contiguous, a tied one once under its first name."""
-    found: dict[str, Tensor] = {}
-    seen: set[int] = set()
-    for name, tensor in module.state_dict().items():
-        if tensor.data_ptr() not in seen or tensor.numel() == 0:
-            seen.add(tensor.data_ptr())
-            found[name] = tensor.detach().contiguous()
-    return found

@@ -8,11 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM
+from transformers import AutoImageProcessor, AutoModelForCausalLM
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from vilax.config.errors import ConfigError
+from vilax.config.schema.model import Encoder as EncoderConfig
 from vilax.config.schema.model import Projector as ProjectorConfig
+from vilax.config.schema.model import TransformersEncoder
 from vilax.interop.tensors import match
 from vilax.training.build import build_projector
 
@@ -58,6 +60,26 @@ class Source:
             for name, tensor in self.llm.items():
                 if name.endswith(("embed_tokens.weight", "lm_head.weight")):
                     self.llm[name] = tensor[: self.vocabulary].clone()
+        encoder, d_vision = self.build_encoder()
+        with torch.device("meta"):
+            llm = AutoModelForCausalLM.from_config(self.text)
+            projector = build_projector(self.projector_config, d_vision, self.text.hidden_size)
+        tied = {"lm_head.weight"} if self.text.tie_word_embeddings else set()
+        for part, module, tensors, optional in (
+            ("projector", projector, self.projector, set()),
+            ("llm", llm, self.llm, tied),
+        ):
+            fitting = match(tensors, module.state_dict(), part, optional)
+            module.load_state_dict(fitting, strict=False, assign=True)
+        llm.tie_weights()
+        return encoder, projector, llm
+
+    def build_encoder(self) -> tuple[nn.Module, int]:
+        """The image encoder and the width of its features.
+
+        Raises:
+            ConfigError: there is no such encoder, or a tensor does not fit, naming it.
+        """
         if type(self.vision) not in MODEL_MAPPING:
             raise ConfigError(
                 f"{self.layout}: an image encoder of {type(self.vision).__name__} is not known to"
@@ -66,22 +88,20 @@ class Source:
         with torch.device("meta"):
             architecture: Any = MODEL_MAPPING[type(self.vision)]
             encoder = architecture(self.vision)
-            llm = AutoModelForCausalLM.from_config(self.text)
-            width = self.text.hidden_size
-            projector = build_projector(self.projector_config, self.vision.hidden_size, width)
-        tied = {"lm_head.weight"} if self.text.tie_word_embeddings else set()
-        for part, module, tensors, optional in (
-            ("encoder", encoder, self.encoder, _head(encoder)),
-            ("projector", projector, self.projector, set()),
-            ("llm", llm, self.llm, tied),
-        ):
-            fitting = match(tensors, module.state_dict(), part, optional)
-            module.load_state_dict(fitting, strict=False, assign=True)
-        llm.tie_weights()
+        fitting = match(self.encoder, encoder.state_dict(), "encoder", _head(encoder))
+        encoder.load_state_dict(fitting, strict=False, assign=True)
         for name, tensor in encoder.named_parameters():
             if tensor.is_meta:
                 _remove(encoder, name)
-        return encoder, projector, llm
+        return encoder, int(self.vision.hidden_size)
+
+    def write_encoder(self, encoder: nn.Module, folder: Path) -> EncoderConfig:
+        """Write what ``build_encoder`` gave; the configuration returned names it relatively."""
+        encoder.save_pretrained(folder / "encoder")  # type: ignore[operator]
+        AutoImageProcessor.from_pretrained(self.preprocessor, use_fast=False).save_pretrained(
+            folder / "encoder"
+        )
+        return TransformersEncoder(source="./encoder", **self.settings)
 
 
 def _head(encoder: nn.Module) -> set[str]:

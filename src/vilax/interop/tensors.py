@@ -3,11 +3,12 @@
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from vilax.config.errors import ConfigError
 
@@ -55,16 +56,25 @@ def read_file(file: Path) -> dict[str, Tensor]:
         raise ConfigError(f"{file} cannot be read as weights and nothing else: {reason}") from error
     if not isinstance(found, Mapping):
         raise ConfigError(f"{file} holds a {type(found).__name__}: expected tensors by name")
-    if set(found) == {"model"} and isinstance(found["model"], Mapping):
-        found = {
-            f"{part}.{name}": tensor
-            for part, tensors in found["model"].items()
-            for name, tensor in tensors.items()
-        }
+    model: Any = found.get("model")
+    if isinstance(model, Mapping):
+        # A checkpoint of training: what it has beside the model, such as an optimizer, is not read.
+        found = _joined(model)
     for name, tensor in found.items():
         if not isinstance(tensor, Tensor):
             raise ConfigError(f"{file}: {name} is a {type(tensor).__name__}, expected a tensor")
     return {n: t for n, t in found.items() if not str(n).endswith(NOT_WEIGHTS)}
+
+
+def _joined(model: Mapping[str, Any]) -> dict[str, Any]:
+    """``part.name`` of a mapping of parts; of tensors themselves, the mapping."""
+    found: dict[str, Any] = {}
+    for part, held in model.items():
+        if isinstance(held, Mapping):
+            found |= {f"{part}.{name}": tensor for name, tensor in held.items()}
+        else:
+            found[part] = held
+    return found
 
 
 def match(
@@ -93,3 +103,14 @@ def match(
                 f" {tuple(expected[name].shape)}"
             )
     return dict(tensors)
+
+
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
+    """Weights for a file: contiguous, a tied one once under its first name."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in module.state_dict().items():
+        if tensor.data_ptr() not in seen or tensor.numel() == 0:
+            seen.add(tensor.data_ptr())
+            found[name] = tensor.detach().contiguous()
+    return found

@@ -26,6 +26,7 @@ from vilax.micro.tokenizer import build_tokenizer
 from vilax.models import encoder as encoders
 from vilax.models import projector as projectors
 from vilax.models.freeze import Adapter, PartPlan
+from vilax.models.fused_mlp import FusedMlpProjector
 from vilax.models.joined import FusedFeatures, ScaledFeatures
 from vilax.models.llm import LanguageModel
 from vilax.models.vlm import VisionLanguageModel
@@ -34,6 +35,7 @@ from vilax.training.seeding import seeded
 PROJECTORS: dict[str, Callable[..., projectors.Projector]] = {
     "linear": projectors.LinearProjector,
     "mlp": projectors.MlpProjector,
+    "fused_mlp": FusedMlpProjector,
     "transformer": projectors.TransformerProjector,
     "downsample": projectors.DownsampleProjector,
     "mlp_downsample": projectors.MlpDownsampleProjector,

@@ -90,6 +90,13 @@ class MlpProjector(Node):
     """Number of linear layers."""
 
 
+class FusedMlpProjector(Node):
+    """Prismatic's projector of joined encoders, ``fused-gelu-mlp``."""
+
+    kind: Literal["fused_mlp"] = "fused_mlp"
+    """Linear to four times the encoder's width, GELU, Linear to the LLM's, GELU, Linear."""
+
+
 class TransformerProjector(Node):
     """The paper's Transformer projector; its size is not published, ours is documented here."""
 
@@ -163,6 +170,7 @@ class IdentityProjector(Node):
 Projector = Annotated[
     LinearProjector
     | MlpProjector
+    | FusedMlpProjector
     | TransformerProjector
     | DownsampleProjector
     | MlpDownsampleProjector
