@@ -230,8 +230,7 @@ def _print_sources(stages: list["StagePlan"]) -> None:
 
 
 def _rows(stages: list["StagePlan"], machine: "Machine") -> list[tuple[str, list[str]]]:
-    def gib(size: float) -> str:
-        return f"{size / 2**30:,.2f}"
+    from vilax.planning.verdict import sized
 
     rows: list[tuple[str, list[str]]] = []
     for part in ("encoder", "projector", "llm"):
@@ -243,15 +242,15 @@ def _rows(stages: list["StagePlan"], machine: "Machine") -> list[tuple[str, list
     rows.append(("supervised share", [f"{one.mix.supervised:.1%}" for one in stages]))
     rows.append(("rows a forward pass", [f"{one.setting.rows}" for one in stages]))
     for kind in KINDS:
-        rows.append((f"{kind}, GiB", [gib(getattr(one.memory, kind)) for one in stages]))
-    rows.append(("peak, GiB", [gib(one.memory.peak) for one in stages]))
-    rows.append(("host memory a rank, GiB", [gib(one.memory.host) for one in stages]))
+        rows.append((kind, [sized(getattr(one.memory, kind)) for one in stages]))
+    rows.append(("peak", [sized(one.memory.peak) for one in stages]))
+    rows.append(("host memory a rank", [sized(one.memory.host) for one in stages]))
     rows.append(("GFLOPs a token", [f"{one.flops / 1e9:,.1f}" for one in stages]))
     rows.append(("tokens", [f"{one.tokens:,.3g}" for one in stages]))
     rows.append(("GPU-hours", [f"{one.hours:,.2f}" for one in stages]))
     rows.append(("USD", [f"{one.hours * machine.price:,.0f}" for one in stages]))
-    rows.append(("result, GiB", [gib(one.storage[0]) for one in stages]))
-    rows.append(("resume checkpoint, GiB", [gib(one.storage[1]) for one in stages]))
+    rows.append(("result", [sized(one.storage[0]) for one in stages]))
+    rows.append(("resume checkpoint", [sized(one.storage[1]) for one in stages]))
     return rows
 
 

@@ -10,7 +10,11 @@ from vilax.cli.overrides import combined, multirun, parse, print_help, shown
 from vilax.config.compose import compose_run
 from vilax.config.schema.run import Run
 
-WHAT = "Train a recipe's stages in order; a stage that the store has is reused, not trained again."
+WHAT = """\
+Train a recipe's stages in order; a stage that the store has is reused, not trained again.
+
+A stage that the planner finds too large for the devices is named before it starts, with what would
+make it fit (vilax plan says more)."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -41,6 +45,11 @@ def train(run: Run) -> None:
     from vilax.ablation.while_training import measuring
     from vilax.training.recipe import run_recipe, stages_of
 
+    if os.environ.get("RANK", "0") == "0":
+        from vilax.planning.foresight import misfits
+
+        for line in misfits(run):
+            print(f"warning: {line}", file=sys.stderr)
     entries = run_recipe(run, measuring(run))
     if os.environ.get("RANK", "0") != "0":
         return

@@ -13,7 +13,9 @@ WIDER = (2, 4, 8, 16, 32)
 """Multiples of the devices that are tried where only host memory would do."""
 
 
-def find_fixes(planner: MemoryPlanner, now: Setting, limit: int) -> tuple[Fix, ...]:
+def find_fixes(
+    planner: MemoryPlanner, now: Setting, limit: int, fixed: Sequence[str] = ()
+) -> tuple[Fix, ...]:
     """All ways to fit that change the fewest things.
 
     Where they all put weights into host memory, which is slow, more devices are tried as well.
@@ -22,15 +24,16 @@ def find_fixes(planner: MemoryPlanner, now: Setting, limit: int) -> tuple[Fix, .
         planner: of the stage.
         now: what does not fit.
         limit: bytes that a device has.
+        fixed: what cannot be changed: ``offload``, ``gpus``.
     """
-    changes = list(_changes(now))
+    changes = [change for change in _changes(now) if change not in fixed]
     found: tuple[Fix, ...] = ()
     for number in range(1, len(changes) + 1):
         tried = (_tried(planner, now, chosen, limit) for chosen in combinations(changes, number))
         found = tuple(fix for fix in tried if fix is not None)
         if found:
             break
-    if all(setting.offload for setting, _ in found):
+    if "gpus" not in fixed and all(setting.offload for setting, _ in found):
         found += _wider(planner, now, [one for one in changes if one != "offload"], limit)
     return found
 

@@ -1,13 +1,17 @@
 """Bytes of a stage on its fullest rank, by kind, under any setting."""
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from torch import nn
 
 from vilax.config.schema.run import Run
 from vilax.models.freeze import PartPlan
 from vilax.models.vlm import VisionLanguageModel
 from vilax.planning.counting import Counts, buffers, count
 from vilax.planning.gathering import gathered_bytes
-from vilax.planning.running import Load, Peaks, peaks
+from vilax.planning.running import Load, Peaks, peaks, pictures_at_once
 from vilax.planning.setting import Setting
 from vilax.planning.work import Mix
 
@@ -93,12 +97,38 @@ class MemoryPlanner:
             host=host,
         )
 
+    def at_most(self, setting: Setting) -> int:
+        """A bound on the peak that is far too high, without running anything.
+
+        Per token each matrix leaves three times its input and output, logits six times their size;
+        a frozen encoder leaves a hundred times its pictures. No bound where the encoder is trained.
+        """
+        encoder, tokens = self.model.encoder, setting.rows * self.stage.length
+        blocks = [p for block in self.model.llm.blocks() for p in block.parameters()]
+        left = 3 * tokens * _sides(blocks)
+        vocabulary, width = self.model.llm.embedding.weight.shape
+        left += 6 * min(tokens, self.run.kernels.loss_chunk) * vocabulary + 3 * tokens * width
+        if encoder is not None and self.model.projector is not None:
+            if self.policy["encoder"].mode != "frozen":
+                return sys.maxsize
+            images = self._images(tokens)
+            left += 3 * images * encoder.tokens * _sides(list(self.model.projector.parameters()))
+            images = pictures_at_once(self.run, self.policy, images)
+            left += 100 * images * 3 * encoder.image_size**2
+        counts = count(self.model, setting.shards)
+        state = counts.weights + 2 * counts.gradients + counts.optimizer
+        return state + self._beside(setting) + 4 * left
+
+    def _images(self, tokens: int) -> int:
+        """Pictures in so many tokens, rounded up."""
+        return 0 if self.model.encoder is None else round(tokens * self.mix.images + 0.49)
+
     def _peaks(self, setting: Setting) -> Peaks:
         tokens = setting.rows * self.stage.length
         load = Load(
             rows=setting.rows,
             length=self.stage.length,
-            images=0 if self.model.encoder is None else round(tokens * self.mix.images + 0.49),
+            images=self._images(tokens),
             supervised=round(tokens * self.mix.supervised),
             chunk=self.run.kernels.loss_chunk,
             checkpointing=setting.checkpointing,
@@ -115,3 +145,8 @@ class MemoryPlanner:
         if setting.strategy == "single":
             return 0
         return gathered_bytes(self.model, setting, self.run.trainer.precision == "bf16")
+
+
+def _sides(parameters: Sequence[nn.Parameter]) -> int:
+    """Inputs and outputs of all matrices."""
+    return sum(p.shape[0] + p.numel() // p.shape[0] for p in parameters if p.ndim > 1)

@@ -1,5 +1,6 @@
 """The plan of a recipe: memory, FLOPs, hours and bytes of every stage, and whether it fits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -85,13 +86,9 @@ def plan_run(run: Run, machine: Machine) -> list[StagePlan]:
 def plan_stage(run: Run, name: str, machine: Machine) -> StagePlan:
     """Plan one stage."""
     stage = run.stages[name]
-    policy = freeze_plan(stage)
-    model = blank_model(run, stage.parts)
-    with torch.device("meta"):
-        apply_freeze(model, policy)
-    mix = mix_of(run, name, model.tokens_per_image)
+    planner = memory_planner(run, name)
+    model, policy, mix = planner.model, planner.policy, planner.mix
     setting = setting_of(run.trainer, stage, machine.gpus)
-    planner = MemoryPlanner(run, name, model, policy, mix)
     memory = planner.memory(setting)
     limit = int(machine.gpu.memory * USABLE)
     fits = memory.peak <= limit
@@ -112,6 +109,25 @@ def plan_stage(run: Run, name: str, machine: Machine) -> StagePlan:
         fits=fits,
         fixes=() if fits else find_fixes(planner, setting, limit),
     )
+
+
+def memory_planner(run: Run, name: str, mix: Callable[[int], Mix] | None = None) -> MemoryPlanner:
+    """What says the memory of a stage under one setting and another.
+
+    Args:
+        run: the configuration.
+        name: the stage.
+        mix: visual tokens of a picture to what rows hold; None: as the stage's data have it.
+
+    Raises:
+        ConfigError: a part of the model cannot be built.
+    """
+    policy = freeze_plan(run.stages[name])
+    model = blank_model(run, run.stages[name].parts)
+    with torch.device("meta"):
+        apply_freeze(model, policy)
+    each = model.tokens_per_image
+    return MemoryPlanner(run, name, model, policy, mix(each) if mix else mix_of(run, name, each))
 
 
 def _tokens(stage: Stage, mix: Mix) -> float:

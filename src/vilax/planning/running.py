@@ -28,6 +28,7 @@ from vilax.models.llm import LanguageModel
 from vilax.models.vlm import VisionLanguageModel
 from vilax.planning.blank import blank_llm, llm_config, meta_encoder, shallow
 from vilax.training.build import build_projector
+from vilax.training.features import ENCODE_BATCH
 
 WHOLE = 8
 """LLMs of so many blocks or fewer are run whole."""
@@ -176,8 +177,18 @@ def _encoder(run: Run, stage: Stage, plan: dict[str, PartPlan], load: Load) -> i
     if "encoder" not in stage.parts or not load.images:
         return 0
     trained = plan["encoder"].mode != "frozen"
-    one, two = (_pictures(run.encoder, trained, n, load.bf16, load.halved) for n in (1, 2))
-    return one + (load.images - 1) * (two - one)
+    # Features that are kept are computed ahead of the step, in fp32.
+    ahead = run.features.cache and not trained
+    images = pictures_at_once(run, plan, load.images)
+    bf16, halved = load.bf16 and not ahead, load.halved and not ahead
+    one, two = (_pictures(run.encoder, trained, n, bf16, halved) for n in (1, 2))
+    return one + (images - 1) * (two - one)
+
+
+def pictures_at_once(run: Run, plan: dict[str, PartPlan], images: int) -> int:
+    """Pictures that the encoder takes in one pass, of so many in a forward pass of the model."""
+    is_kept = run.features.cache and plan["encoder"].mode == "frozen"
+    return ENCODE_BATCH if is_kept else images
 
 
 @cache

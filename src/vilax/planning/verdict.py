@@ -37,9 +37,6 @@ def verdict(
         return f"{name}: fits, {size}"
     text = f"{name}: does NOT fit, {size}"
     if not fixes:
-        return (
-            f"{text}; nothing that was tried makes it fit: one row, checkpointing, sharding over"
-            " all devices and over 32 times as many, weights in host memory"
-        )
+        return f"{text}; no change of rows, checkpointing, sharding or offloading makes it fit"
     ways = [f"{words_between(now, then)} ({sized(some.peak)})" for then, some in fixes]
     return f"{text}; fits with {', or with '.join(ways)}"
