@@ -144,10 +144,11 @@ def test_flops_are_what_torch_counts(tmp_path: Path) -> None:
 
 
 def test_a_7b_recipe_is_planned_in_seconds(capsys: pytest.CaptureFixture[str]) -> None:
-    began = time.monotonic()
+    # Of this process, which other work on the machine does not lengthen much.
+    began = time.process_time()
     words = ["recipe=vila", "llm=llama2_7b", "encoder=clip_l_336", "gpus=8", "--json"]
     assert main(["plan", *words]) == 1
-    assert time.monotonic() - began < 120
+    assert time.process_time() - began < 20
     found = json.loads(capsys.readouterr().out)
     stages = {one["name"]: one for one in found["stages"][""]}
     assert list(stages) == ["align", "pretrain", "sft"]
@@ -164,6 +165,22 @@ def test_a_7b_recipe_is_planned_in_seconds(capsys: pytest.CaptureFixture[str]) -
     assert (
         main(["plan", *words, "trainer.activation_checkpointing=true", "trainer.micro_rows=4"]) == 0
     )
+
+
+def test_devices_of_the_trainer_are_planned(capsys: pytest.CaptureFixture[str]) -> None:
+    trainer = [
+        "trainer=fsdp",
+        "trainer.devices=8",
+        "trainer.precision=bf16",
+        "trainer.micro_rows=1",
+    ]
+    main(["plan", "scale=paper", "until=align", *trainer, "--json"])
+    (one,) = json.loads(capsys.readouterr().out)["stages"][""]
+    assert one["setting"]["gpus"] == 8
+    assert one["memory"]["weights"] == pytest.approx(4 * 7.046e9 / 8, rel=0.01)
+    main(["plan", "scale=paper", "until=align", *trainer, "trainer.shard_degree=2", "--json"])
+    (two,) = json.loads(capsys.readouterr().out)["stages"][""]
+    assert two["memory"]["weights"] == pytest.approx(4 * one["memory"]["weights"], rel=0.01)
 
 
 def test_arms_share_stages(capsys: pytest.CaptureFixture[str]) -> None:

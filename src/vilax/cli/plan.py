@@ -33,6 +33,7 @@ would run, with the arms that need it and whether the store has it; times come f
 GPUs, at the other scales from what the store has measured. vilax compare NAME --plan is the same.
 
   gpus=N       devices; without scale=NAME the scale is then paper's, sharded over all of them
+               (not given: the trainer's own)
   gpu=NAME     a100-40g a100-80g h100-80g h200-141g b200-180g l40s-48g rtx4090-24g (h100-80g)
   price=X      US dollars per GPU-hour, in place of a round figure
   used=SHARE   share of the data sheet's FLOPs that training reaches (0.4)
@@ -84,6 +85,8 @@ def main(argv: Sequence[str]) -> int:
         return _comparisons(resolved, None, price if "price" in own else None, "--json" in argv)
     from vilax.planning.plan import Machine, plan_run
 
+    if not names and "gpus" not in own:
+        gpus = run.trainer.devices * run.trainer.nodes
     machine = Machine(gpus, gpu, price, used)
     if names:
         return _comparisons(resolved, machine, price, "--json" in argv)
