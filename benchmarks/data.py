@@ -35,11 +35,11 @@ from torch.utils.data import DataLoader, Dataset
 from vilax.artifacts.files import write_json
 from vilax.config.schema.data import Blend
 from vilax.data.engine import CorpusSource, Stream
+from vilax.data.feed import Feed
 from vilax.data.formats import open_corpus
 from vilax.data.images import ImageTransform
 from vilax.data.pictures import Squared
 from vilax.data.prompt import PromptEncoder
-from vilax.data.workers import Feed
 from vilax.micro.language import vocabulary
 from vilax.micro.tokenizer import build_tokenizer
 

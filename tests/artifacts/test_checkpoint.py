@@ -4,12 +4,14 @@ import json
 import multiprocessing
 import os
 import pickle
+import shutil
 from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.metadata import BytesStorageMetadata
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -97,6 +99,24 @@ def test_half_a_checkpoint_is_none(tmp_path) -> None:
     assert checkpoint.latest(tmp_path) is None
     with pytest.raises(CheckpointError, match="step-00000008"):
         checkpoint.load(tmp_path / "step-00000008", *fresh())
+
+
+def test_a_full_disk_is_named_and_what_fills_it_removed(tmp_path, monkeypatch) -> None:
+    training = train(fresh(), 1)
+    checkpoint.save(tmp_path, 1, *training, {})
+
+    def fail(*args, **options) -> None:
+        words = "[enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598"
+        raise CheckpointException("save", {0: (RuntimeError(words), None)})
+
+    monkeypatch.setattr(checkpoint, "save_shards", fail)
+    with pytest.raises(CheckpointError, match=r"step 2 not written: rank 0: .*unexpected pos"):
+        checkpoint.save(tmp_path, 2, *training, {})
+    usage = shutil.disk_usage(tmp_path)._replace(free=96)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(CheckpointError, match=r"No space left .* 96 bytes free, 188 are"):
+        checkpoint.save(tmp_path, 2, *training, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
 
 
 def test_a_checkpoint_of_other_trained_parts_is_refused(tmp_path) -> None:

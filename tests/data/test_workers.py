@@ -16,9 +16,10 @@ from vilax.config.errors import ConfigError
 from vilax.config.schema.data import Blend
 from vilax.data import workers
 from vilax.data.engine import CorpusSource, Stream
+from vilax.data.feed import Feed
 from vilax.data.formats import open_corpus
 from vilax.data.prompt import PromptEncoder
-from vilax.data.workers import DataWorkerFailed, Feed, Step
+from vilax.data.workers import DataWorkerFailed, Step
 
 BLEND = Blend(corpora={"text": 1.0, "pairs": 1.0}, shuffle_buffer=9, packing_buffer=6, streams=4)
 

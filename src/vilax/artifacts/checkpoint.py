@@ -12,7 +12,7 @@ import json
 import pickle
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -163,10 +163,15 @@ def save(
     if not alone:
         dist.barrier()
     writer = FileSystemWriter(partial, sync_files=True)
+    tensors = tensors_of(model, optimizer)
     try:
-        save_shards(tensors_of(model, optimizer), storage_writer=writer, no_dist=alone)
+        save_shards(tensors, storage_writer=writer, no_dist=alone)
     except CheckpointException as error:
-        raise CheckpointError(f"checkpoint of step {step} not written: {_cause(error)}") from error
+        why = _lack_of_space(folder, tensors) or _cause(error)
+        if is_main:
+            # It may be what fills the disk.
+            shutil.rmtree(partial, ignore_errors=True)
+        raise CheckpointError(f"checkpoint of step {step} not written: {why}") from error
     if not alone:
         dist.barrier()
     if is_main:
@@ -181,6 +186,14 @@ def save(
     if not alone:
         dist.barrier()
     return target
+
+
+def _lack_of_space(folder: Path, tensors: Mapping[str, Tensor]) -> str:
+    """That the disk is full, where it is; torch's own words are of a position in an archive."""
+    needed, free = sum(t.nbytes for t in tensors.values()), shutil.disk_usage(folder).free
+    if free > needed:
+        return ""
+    return f"No space left on device: {folder} has {free:,} bytes free, {needed:,} are needed"
 
 
 def _complete(folder: Path) -> Iterator[Path]:

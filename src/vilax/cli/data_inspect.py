@@ -88,9 +88,9 @@ def inspect(
     """
     from vilax.artifacts.files import write_text
     from vilax.cli.data_reading import documents_bar
+    from vilax.data.feed import Feed
     from vilax.data.inspect import MarkedEncoder, Shown, Tally, inspection_page, show_row
     from vilax.data.inspect.pictures import Album, Printed
-    from vilax.data.workers import Feed
     from vilax.training.build import build_tokenizer_of
     from vilax.training.recipe import stage_seed
     from vilax.training.seeding import derive

@@ -1,8 +1,7 @@
-"""Streams in this process or in workers: the same rows in the same order either way."""
+"""Processes that read some of a rank's streams, a few steps ahead, and send their rows."""
 
 import contextlib
 import copy
-import os
 import pickle
 import queue
 import signal
@@ -50,7 +49,7 @@ class DataWorkerFailed(RuntimeError):
 
 
 @dataclass
-class _Sent:
+class Sent:
     """What a worker sends for one step; pictures lie in shared memory."""
 
     rows: Step
@@ -60,121 +59,7 @@ class _Sent:
     failure: Exception | None = None
 
 
-class Feed:
-    """The rows of a rank's streams, step by step, and a place that can be saved at every step.
-
-    A saved place can be restored with any number of workers.
-
-    Args:
-        build: makes the stream of a number; called in the workers where there are any.
-        numbers: streams of this rank, ascending.
-        rows: rows of each stream in a step.
-        workers: processes that read; 0 reads in this one. At most one for each stream is used.
-
-    Attributes:
-        counts: by stream and corpus, what was done with what has been handed out.
-    """
-
-    def __init__(self, build: Build, numbers: Sequence[int], rows: int, workers: int = 0) -> None:
-        self._build = build
-        self._numbers = list(numbers)
-        self._rows = rows
-        self._workers = min(workers, len(self._numbers))
-        self._start: dict[str, Any] | None = None
-        self._streams: dict[int, Stream] = {}
-        self._running: list[_Worker] = []
-        self._places: dict[int, dict[str, Any]] = {}
-        self._since = 0
-        self.counts: dict[int, dict[str, Counts]] = {}
-
-    def __iter__(self) -> Iterator[Step]:
-        return self
-
-    def __next__(self) -> Step:
-        """Rows of the next step.
-
-        Raises:
-            ConfigError: as ``Stream.__next__`` does.
-            DataWorkerFailed: a worker died or hangs.
-        """
-        if self._workers == 0:
-            self._open()
-            step = {n: _take(stream, self._rows) for n, stream in self._streams.items()}
-            self.counts = {n: stream.counts for n, stream in self._streams.items()}
-            return step
-        if not self._running:
-            self._running = self._start_workers()
-        sent = [self._receive(worker) for worker in self._running]
-        step = {}
-        self._since += 1
-        for part in sent:
-            step |= _unpacked(part)
-            self.counts |= part.counts
-            for number, place in (part.places or {}).items():
-                self._places[number] = {"stream": place, "step": self._since}
-        return {number: step[number] for number in self._numbers}
-
-    def state(self) -> dict[str, Any]:
-        """Place of each stream behind the last step, as JSON."""
-        if self._workers == 0:
-            self._open()
-            return {str(n): {"place": s.state(), "skip": 0} for n, s in self._streams.items()}
-        if self._since == 0:
-            next_start = self._start or Feed(self._build, self._numbers, self._rows).state()
-            return {str(n): next_start[str(n)] for n in self._numbers}
-        return {
-            str(n): {
-                "place": self._places[n]["stream"],
-                "skip": (self._since - self._places[n]["step"]) * self._rows,
-            }
-            for n in self._numbers
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on behind the step after which ``state`` was taken, under any number of workers.
-
-        Raises:
-            ConfigError: taken under other settings; where workers read, at the next step.
-        """
-        self._start = {str(n): state[str(n)] for n in self._numbers}
-        self.close()
-        self._places = {}
-        self._since = 0
-        if self._workers == 0:
-            self._open()
-            for number, stream in self._streams.items():
-                _restore(stream, self._start[str(number)])
-
-    def close(self) -> None:
-        """End the workers; the next step starts them anew from where they were last restored."""
-        for worker in self._running:
-            worker.stop()
-        self._running = []
-
-    def _open(self) -> None:
-        if not self._streams:
-            self._streams = {number: self._build(number) for number in self._numbers}
-
-    def _start_workers(self) -> list["_Worker"]:
-        # Tokenizers warn at each fork otherwise; one text at a time gains nothing from threads.
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        shares = [self._numbers[first :: self._workers] for first in range(self._workers)]
-        started: list[_Worker] = []
-        for share in shares:
-            started.append(_Worker(self._build, share, self._rows, self._start, started))
-        return started
-
-    def _receive(self, worker: "_Worker") -> _Sent:
-        sent = worker.receive()
-        if sent is None:
-            others = ", ".join(each.reading() for each in self._running)
-            raise DataWorkerFailed(f"{worker.ending()}; the workers were reading {others}")
-        if sent.failure is not None:
-            raise sent.failure
-        return sent
-
-
-class _Worker:
+class Worker:
     """A process that reads some of the streams, a few steps ahead.
 
     It has a pipe of its own, whose writing end only the process holds: when it dies, in whatever it
@@ -194,7 +79,7 @@ class _Worker:
         numbers: list[int],
         rows: int,
         start: Mapping[str, Any] | None,
-        others: "Sequence[_Worker]",
+        others: "Sequence[Worker]",
     ) -> None:
         # Torch's own pipes hand tensors over in shared memory.
         from torch.multiprocessing import get_context
@@ -210,11 +95,11 @@ class _Worker:
         self._process.start()
         sender.close()
 
-    def receive(self) -> _Sent | None:
+    def receive(self) -> Sent | None:
         """What the worker sends next; None if it died, or sends nothing for too long."""
         try:
             if self._receiver.poll(STALLED_SECONDS):
-                sent: _Sent = self._receiver.recv()
+                sent: Sent = self._receiver.recv()
                 return sent
         except (OSError, EOFError):
             self._process.join(SECONDS_TO_END)
@@ -260,7 +145,7 @@ def _work(
     def watch(name: str) -> None:
         reading.raw = name.encode()[: NAME_BYTES - 1].ljust(NAME_BYTES, b"\0")
 
-    ahead: queue.Queue[_Sent | None] = queue.Queue(AHEAD)
+    ahead: queue.Queue[Sent | None] = queue.Queue(AHEAD)
     is_over = threading.Event()
 
     def send() -> None:
@@ -277,7 +162,7 @@ def _work(
     thread = threading.Thread(target=send, daemon=True)
     thread.start()
 
-    def put(sent: _Sent | None) -> None:
+    def put(sent: Sent | None) -> None:
         while not is_over.is_set():
             with contextlib.suppress(queue.Full):
                 return ahead.put(sent, timeout=0.1)
@@ -288,13 +173,13 @@ def _work(
         for number, stream in streams.items():
             stream.watch = watch
             if start is not None:
-                _restore(stream, start[str(number)])
+                restore(stream, start[str(number)])
         for sent in _steps(streams, rows):
             put(sent)
             if is_over.is_set():
                 return
     except Exception as error:
-        put(_Sent({}, None, {}, None, _sendable(error)))
+        put(Sent({}, None, {}, None, _sendable(error)))
         put(None)
         thread.join()
 
@@ -308,20 +193,20 @@ def _sendable(error: Exception) -> Exception:
     return error
 
 
-def _take(stream: Stream, rows: int) -> list[Row]:
+def take(stream: Stream, rows: int) -> list[Row]:
     return [next(stream) for _ in range(rows)]
 
 
-def _restore(stream: Stream, start: Mapping[str, Any]) -> None:
+def restore(stream: Stream, start: Mapping[str, Any]) -> None:
     stream.restore(start["place"])
     for _ in range(start["skip"]):
         next(stream)
 
 
-def _steps(streams: Mapping[int, Stream], rows: int) -> Iterator[_Sent]:
+def _steps(streams: Mapping[int, Stream], rows: int) -> Iterator[Sent]:
     saved = -SNAPSHOT_SECONDS
     while True:
-        step = {number: _take(stream, rows) for number, stream in streams.items()}
+        step = {number: take(stream, rows) for number, stream in streams.items()}
         places = None
         if time.monotonic() - saved >= SNAPSHOT_SECONDS:
             places = {number: stream.state() for number, stream in streams.items()}
@@ -335,21 +220,21 @@ def _packed(
     step: Step,
     counts: dict[int, dict[str, Counts]],
     places: dict[int, dict[str, Any]] | None,
-) -> _Sent:
+) -> Sent:
     """Pixels of all rows go as one tensor, which torch hands over in shared memory."""
     import torch
 
     pixels = [p for rows in step.values() for row in rows for p in row.images]
     if not pixels or not all(isinstance(p, np.ndarray) for p in pixels):
-        return _Sent(step, None, counts, places)
+        return Sent(step, None, counts, places)
     bare = {
         number: [replace(row, images=(b"",) * len(row.images)) for row in rows]
         for number, rows in step.items()
     }
-    return _Sent(bare, torch.from_numpy(np.stack(pixels)), counts, places)
+    return Sent(bare, torch.from_numpy(np.stack(pixels)), counts, places)
 
 
-def _unpacked(sent: _Sent) -> Step:
+def unpacked(sent: Sent) -> Step:
     if sent.pictures is None:
         return sent.rows
     pixels = iter(sent.pictures.numpy())

@@ -38,8 +38,8 @@ def mix_of(run: Run, name: str, tokens_per_image: int) -> Mix:
 
 
 def _sampled(run: Run, name: str, stage: Stage, tokens_per_image: int) -> Mix:
+    from vilax.data.feed import Feed
     from vilax.data.prompt import IGNORE, PromptEncoder
-    from vilax.data.workers import Feed
     from vilax.training.build import build_tokenizer_of
     from vilax.training.recipe import stage_seed
     from vilax.training.seeding import derive

@@ -21,10 +21,10 @@ from vilax.artifacts.store import Claim, Entry, Store
 from vilax.artifacts.weights import save_weights
 from vilax.config.locate import cache_dir, store_dir
 from vilax.config.schema.run import Run
+from vilax.data.feed import Feed
 from vilax.data.intake import Prepare
 from vilax.data.pictures import Squared
 from vilax.data.prompt import PromptEncoder
-from vilax.data.workers import Feed
 from vilax.models.freeze import apply_freeze, fingerprint, merge_adapters, parts_of
 from vilax.models.vlm import VisionLanguageModel
 from vilax.training.build import build_model, build_transform, freeze_plan

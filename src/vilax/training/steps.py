@@ -13,10 +13,10 @@ from torch import Tensor
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
 from vilax.data.engine import CorpusSource, Counts, Stream
+from vilax.data.feed import Feed
 from vilax.data.intake import Prepare
 from vilax.data.packing import PackedBatch
 from vilax.data.prompt import PromptEncoder
-from vilax.data.workers import Feed
 from vilax.training.sources import corpus_config, open_reader
 
 Visual = Callable[[Sequence[Any]], Float[Tensor, "images ..."]]

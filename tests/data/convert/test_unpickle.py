@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.convert.makers import pair
-from vilax.data.convert import unpickle
+from vilax.data.convert import machine, unpickle
 from vilax.data.convert.unpickle import Broken, Refused, items
 
 SCALARS = (
@@ -187,13 +187,13 @@ def test_deep_tuples_and_shared_values_cost_little(tmp_path: Path) -> None:
 def test_more_than_the_limits_is_refused_before_it_is_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unpickle, "RECORD_OPCODES", 10_000)
+    monkeypatch.setattr(machine, "RECORD_OPCODES", 10_000)
     with pytest.raises(Broken, match="more than 10,000 values"):
         read(tmp_path, b"](](" + b"N" * 11_000 + b"ee.")
-    monkeypatch.setattr(unpickle, "RECORD_BYTES", 1000)
+    monkeypatch.setattr(machine, "RECORD_BYTES", 1000)
     with pytest.raises(Broken, match="or 1,000 bytes"):
         read(tmp_path, pickle.dumps([{"a": "x" * 600, "b": "y" * 600}]))
-    monkeypatch.setattr(unpickle, "KEPT_BYTES", 5000)
+    monkeypatch.setattr(machine, "KEPT_BYTES", 5000)
     shared = ["x" * 900 + str(n) for n in range(9)]
     with pytest.raises(Broken, match="share more than"):
         read(tmp_path, pickle.dumps([{"a": one, "b": one} for one in shared]))
