@@ -81,7 +81,7 @@ def test_the_command_reads_standard_input(
     run = SimpleNamespace(template_of=lambda stage: "qa")
     entry = SimpleNamespace(label="stage sft 123")
     monkeypatch.setattr("vilax.ablation.subject.find_result", lambda model: (run, "sft", entry))
-    parts = (subject.model, subject.tokenizer, subject.features)
+    parts = (subject.model, subject.tokenizer, subject.features, None)
     monkeypatch.setattr("vilax.training.load.load_result", lambda *given: parts)
     monkeypatch.setattr(sys, "stdin", io.StringIO("what is this ?\n"))
     assert chat.main(["x", "--max-new-tokens", "8"]) == 0

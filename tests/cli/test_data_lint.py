@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.bad.pictures import encoded, noise
 from tests.data.writers import conversation, write_lines, write_pairs
 from vilax.cli.main import main
+from vilax.data.tiles import InternvlTiling, TileTokens
 
 
 @pytest.fixture
@@ -94,3 +96,39 @@ def test_stats(sound: Path, mixed: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert figures["documents"] == 20
     assert figures["per_document"]["tokens"]["count"] == 20
     assert main(["data", "stats", str(sound), str(sound / "gone")]) == 2
+
+
+def test_pictures_in_tiles_take_what_their_size_asks_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = {"square": (64, 64), "wide": (128, 64), "strip": (20, 200)}
+    for name, size in sizes.items():
+        (tmp_path / f"{name}.png").write_bytes(encoded(noise().resize(size), "PNG"))
+    (tmp_path / "broken.png").write_bytes(b"<html>gone</html>")
+    records = [
+        conversation(["<image> what ?", "a dog"]) | {"id": name, "image": f"{name}.png"}
+        for name in (*sizes, "broken")
+    ]
+    (tmp_path / "c.json").write_text(json.dumps(records))
+    tiles = ["--tokenizer", "micro", "--image-policy", "internvl", "--image-size", "64"]
+    words = [str(tmp_path / "c.json"), *tiles, "--image-tokens", "9"]
+    assert main(["data", "stats", *words, "--json"]) == 0
+    (figures,) = json.loads(capsys.readouterr().out)
+    rule = TileTokens(InternvlTiling(64, 12), 9)
+    visual = [rule(size) for size in sizes.values()]
+    assert len(set(visual)) == 3
+    found = figures["per_document"]["tokens"]
+    assert found["count"] == 3 and figures["bad"] == 1
+    text = found["total"] - sum(visual)
+    assert 0 < text == 3 * (text // 3)
+    # A picture that cannot be read is named once.
+    assert main(["data", "lint", *words]) == 1
+    said = capsys.readouterr().out
+    assert "4, pictures: 4; 1 error, 0 warnings" in said and "it is HTML" in said
+    for wrong, message in (
+        (["--image-policy", "anyres", "--image-tokens", "5"], "expected a square, such as 576"),
+        (["--image-size", "64"], "expected --image-policy anyres or internvl"),
+        (["--image-tokens", "0"], "--image-tokens 0: expected at least 1"),
+    ):
+        assert main(["data", "lint", str(tmp_path / "c.json"), *wrong]) == 2
+        assert message in capsys.readouterr().err

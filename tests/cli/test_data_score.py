@@ -19,8 +19,8 @@ from transformers import (
 from tests.data.writers import page, picture, write_lines, write_pairs
 from vilax.cli.main import main
 from vilax.data import clip_scores
+from vilax.data.decoding import decode
 from vilax.data.formats import open_corpus
-from vilax.data.images import decode
 
 WORDS = [f"w{n}" for n in range(12)]
 

@@ -24,9 +24,11 @@ from vilax.data.engine import CorpusSource, Stream, TooManyBadSamples
 from vilax.data.formats import BadSample, open_corpus
 from vilax.data.packing import Row
 from vilax.data.prompt import IGNORE, PromptEncoder
+from vilax.data.tiles import InternvlTiling, TileTokens
 
 LENGTH = 48
 VISUAL = 4
+TILES = TileTokens(InternvlTiling(8, 2), VISUAL)
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +285,7 @@ def test_a_state_restores_at_another_world_size(world: Path, encoder: PromptEnco
         ),
         ("blend.corpora", {"blend": BLEND.model_copy(update={"corpora": {"pairs": 1.0}})}),
         ("tokens_per_image", {"encoder": PromptEncoder(tokenizer(), 5)}),
+        ("tokens_per_image", {"encoder": PromptEncoder(tokenizer(), TILES)}),
         ("tokenizer", {"encoder": PromptEncoder(tokenizer(bos=False), VISUAL)}),
     ],
 )

@@ -13,29 +13,33 @@ from vilax.data.prompt import IGNORE, IMAGE_TOKEN, Encoded
 from vilax.data.splitting import split_long
 
 PAD = 9999
-EACH = 4
+EACH = {"image": 4, "tiles": 7}
+"""Visual tokens of a picture, and of one in tiles."""
 
 
 def encoded(*parts: tuple[str, int], key: str = "k", corpus: str = "c") -> Encoded:
-    """From parts ("text"|"asked"|"image", count): an image counts once and takes ``EACH``."""
+    """From parts ("text"|"asked"|"image"|"tiles", count): an image counts once and takes
+    ``EACH``."""
     tokens: list[int] = []
     labels: list[int] = []
     images: list[bytes] = []
+    spans: list[int] = []
     for kind, count in parts:
         for _ in range(count):
-            if kind == "image":
+            if kind in EACH:
                 images.append(f"{key}:{len(images)}".encode())
-                tokens += [IMAGE_TOKEN] * EACH
-                labels += [IGNORE] * EACH
+                spans.append(EACH[kind])
+                tokens += [IMAGE_TOKEN] * EACH[kind]
+                labels += [IGNORE] * EACH[kind]
             else:
                 tokens.append(len(tokens) + 1)
                 labels.append(tokens[-1] if kind == "text" else IGNORE)
     labels[:1] = [IGNORE]
-    return Encoded(key, corpus, np.array(tokens), np.array(labels), tuple(images))
+    return Encoded(key, corpus, np.array(tokens), np.array(labels), tuple(images), tuple(spans))
 
 
 parts = st.lists(
-    st.tuples(st.sampled_from(["text", "asked", "image"]), st.integers(1, 9)),
+    st.tuples(st.sampled_from(["text", "asked", "image", "tiles"]), st.integers(1, 9)),
     min_size=1,
     max_size=8,
 )
@@ -138,6 +142,8 @@ def test_pack_has_no_crosstalk(shapes: list[list[tuple[str, int]]]) -> None:
     assert not row.positions[start:].any()
     assert not row.documents[start:].any()
     assert row.images == tuple(image for d in documents for image in d.images)
+    assert row.spans == tuple(span for d in documents for span in d.spans)
+    assert row.pictures() == [len(d.images) for d in documents]
     assert row.keys == tuple(d.key for d in documents)
     assert sum(row.supervised().values()) == (row.labels != IGNORE).sum()
 
@@ -162,9 +168,11 @@ def test_split_loses_nothing_and_never_cuts_an_image(
         return
     assert np.concatenate([p.tokens for p in pieces]).tolist() == whole.tokens.tolist()
     assert tuple(image for p in pieces for image in p.images) == whole.images
+    spans = dict(zip(whole.images, whole.spans, strict=True))
     for number, piece in enumerate(pieces):
         assert 0 < len(piece.tokens) <= length
-        assert (piece.tokens == IMAGE_TOKEN).sum() == EACH * len(piece.images)
+        assert piece.spans == tuple(spans[image] for image in piece.images)
+        assert (piece.tokens == IMAGE_TOKEN).sum() == sum(piece.spans)
         assert piece.labels[0] == IGNORE
         if number < len(pieces) - 1:
             assert piece.tokens[-1] != IMAGE_TOKEN

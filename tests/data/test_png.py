@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from vilax.data.images import decode
+from vilax.data.decoding import decode
 from vilax.data.png import encode_png
 from vilax.data.signatures import claimed_size, fault
 

@@ -152,7 +152,7 @@ def test_images_inside_a_question(encoder: PromptEncoder) -> None:
 
 
 def test_word_level_question_has_no_unknown_word() -> None:
-    words = PromptEncoder(tokenizer(), lambda: 2)
+    words = PromptEncoder(tokenizer(), 2)
     encoded = words.document(CHAT, "qa")
     assert encoded.tokens[0] == words.tokenizer.bos_token_id
     assert words.tokenizer.unk_token_id not in encoded.tokens

@@ -146,10 +146,10 @@ def _small_encoder(content: dict[str, Any], folder: Path) -> list[str]:
 
 def _loss(model: Any, vocabulary: int) -> torch.Tensor:
     torch.manual_seed(0)
-    tokens = torch.randint(3, vocabulary, (1, model.tokens_per_image + 6))
+    tokens = torch.randint(3, vocabulary, (1, model.tokens_per_view + 6))
     labels = tokens.clone()
-    tokens[:, 1 : 1 + model.tokens_per_image] = IMAGE_TOKEN
-    labels[:, : 1 + model.tokens_per_image] = IGNORE
+    tokens[:, 1 : 1 + model.tokens_per_view] = IMAGE_TOKEN
+    labels[:, : 1 + model.tokens_per_view] = IGNORE
     size = model.encoder.image_size
     pixels = torch.randn(1, 3, size, size)
     positions = torch.arange(tokens.shape[1])[None]

@@ -23,7 +23,7 @@ class Knowing:
     """
 
     device = torch.device("cpu")
-    tokens_per_image = TOKENS
+    tokens_per_view = TOKENS
 
     def __init__(self, vocabulary: int, eos: int, follows: Mapping[int, int] | None = None) -> None:
         self.vocabulary, self.eos, self.follows = vocabulary, eos, follows or {}

@@ -1,14 +1,17 @@
 """Batches: every prompt once, what is shared is the same, within bounds, by the arguments alone."""
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vilax.evaluation.batches import FEWEST_SHARED, Batch, plan_batches
 
-SIDE = 3
-PICTURE = [-200] * SIDE
+SPANS = {10: 3, 11: 1, 12: 5}
+"""Visual tokens of the pictures: they differ where pictures come in tiles."""
+
+PICTURE = [-200] * 3
+A, B = (b"a", 3), (b"b", 3)
 
 
 def test_prompts_without_common_shots_are_sorted_by_length() -> None:
@@ -20,7 +23,7 @@ def test_prompts_without_common_shots_are_sorted_by_length() -> None:
 def test_a_group_shares_its_shots_and_the_rest_does_not() -> None:
     shots = [9, *PICTURE, *range(10, 70), *PICTURE]
     prompts = [[*shots, 1, at] for at in range(20)] + [[at, 2, 3] for at in range(5)]
-    shown = [[b"a", b"b"]] * 20 + [[]] * 5
+    shown = [[A, B]] * 20 + [[]] * 5
     batches = plan_batches(prompts, shown, ["shots"] * 20 + ["none"] * 5, size=10)
     assert [batch.shared for batch in batches] == [len(shots) + 1, len(shots) + 1, 0]
     assert sorted(batches[2].indices) == [20, 21, 22, 23, 24]
@@ -29,7 +32,7 @@ def test_a_group_shares_its_shots_and_the_rest_does_not() -> None:
 def test_the_same_tokens_with_another_picture_are_cut_before_it() -> None:
     start = [*range(3, 33), *PICTURE]
     prompts = [[*start, *PICTURE, 5]] * 20
-    shown = [[b"shot", b"%d" % at] for at in range(20)]
+    shown = [[A, (b"%d" % at, 3)] for at in range(20)]
     (batch,) = plan_batches(prompts, shown, [0] * 20, size=32)
     assert batch.shared == len(start)
 
@@ -38,7 +41,7 @@ def test_a_group_is_cut_before_a_picture_that_only_some_have_whole() -> None:
     # Equal tokens end one visual token into the last picture: a prompt needs one of its own.
     start = [*range(3, 33), *PICTURE]
     prompts = [[*start, *PICTURE]] * 20
-    (batch,) = plan_batches(prompts, [[b"a", b"b"]] * 20, [0] * 20, size=32)
+    (batch,) = plan_batches(prompts, [[A, B]] * 20, [0] * 20, size=32)
     assert batch.shared == len(start)
 
 
@@ -64,13 +67,13 @@ def test_long_prompts_come_in_smaller_batches() -> None:
     assert batches == [Batch((1,), 0), Batch((2, 3), 0), Batch((0, 4), 0)]
 
 
-Prompt = tuple[list[int], list[bytes]]
+Prompt = tuple[list[int], list[tuple[bytes, int]]]
 
 
 def _prompt(parts: list[int]) -> Prompt:
     """Tokens of words (0 to 3) and pictures (10 to 12)."""
-    tokens = [token for part in parts for token in (PICTURE if part >= 10 else [part])]
-    return tokens, [b"%d" % part for part in parts if part >= 10]
+    tokens = [token for part in parts for token in ([-200] * SPANS[part] if part >= 10 else [part])]
+    return tokens, [(b"%d" % part, SPANS[part]) for part in parts if part >= 10]
 
 
 PART = st.one_of(st.integers(0, 3), st.integers(10, 12))
@@ -106,9 +109,10 @@ def test_batches_hold_each_prompt_once_and_share_only_what_is_the_same(
         assert len({groups[at] for at in batch.indices}) == 1
         assert min(lengths) > batch.shared
         visual = tokens[batch.indices[0]][: batch.shared].count(-200)
-        assert visual % SIDE == 0
+        ends = [0, *accumulate(span for _, span in shown[batch.indices[0]])]
+        assert visual in ends
         starts = {
-            (tuple(tokens[at][: batch.shared]), tuple(shown[at][: visual // SIDE]))
+            (tuple(tokens[at][: batch.shared]), tuple(shown[at][: ends.index(visual)]))
             for at in batch.indices
         }
         assert len(starts) == 1

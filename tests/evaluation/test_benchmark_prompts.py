@@ -57,7 +57,7 @@ def prompt(made: BenchmarkSource, k: int, index: int = 0, seed: int = 0) -> tupl
 
 
 def shown(encoded: Encoded) -> str:
-    return prompt_text(encoded, ENCODER.tokenizer, VISUAL)
+    return prompt_text(encoded, ENCODER.tokenizer)
 
 
 @pytest.mark.parametrize("template", ["vicuna_v1", "vicuna_v1_nosys", "qa"])

@@ -37,7 +37,7 @@ def item(name: str, subject: str = "cat", **extra) -> Item:
 def shown(document: Document, template: Template = "raw") -> str:
     tokenizer = build_tokenizer()
     prompt = PromptEncoder(tokenizer, 4).prompt(document, template)
-    return prompt_text(prompt, tokenizer, 4)
+    return prompt_text(prompt, tokenizer)
 
 
 POOL = {f"s{i}": item(f"s{i}", subject=f"thing{i}") for i in range(12)}

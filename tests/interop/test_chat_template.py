@@ -171,7 +171,7 @@ def test_the_first_token_that_differs_is_named(change: str) -> None:
     tokenizer = pieces_of("first")
     encoder = PromptEncoder(tokenizer, 4)
     given: Any = SimpleNamespace(
-        tokenizer=tokenizer, model=SimpleNamespace(tokens_per_image=4), template="vicuna_v1"
+        tokenizer=tokenizer, model=SimpleNamespace(tokens_per_view=4), template="vicuna_v1"
     )
     found = {}
     for number, one in enumerate(CONVERSATIONS):

@@ -200,7 +200,7 @@ def test_vila_there_and_back(tmp_path: Path) -> None:
     tensors = save_vila(folder)
     assert main(["import", str(folder), "--to", str(tmp_path / "ours")]) == 0
     ours = open_model(tmp_path / "ours")
-    assert ours.tokens_per_image == 1
+    assert ours.tokens_per_view == 1
     features = torch.randn(1, 9, 32)
     functional = torch.nn.functional
     padded = functional.pad(features.view(1, 3, 3, 32), (0, 0, 0, 1, 0, 1))

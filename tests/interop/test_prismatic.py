@@ -152,7 +152,7 @@ def test_the_import_answers_as_prismatic(tmp_path: Path, kind: str, trained: boo
     ours = open_model(tmp_path / "ours")
     picture = torch.rand(1, 3, 224, 224)
     tokens = torch.tensor([[1, 9, 4, 17, 6]])
-    visual = torch.full((1, ours.tokens_per_image), -200)
+    visual = torch.full((1, ours.tokens_per_view), -200)
     with torch.no_grad():
         wanted = theirs(tokens, picture)
         mean, std = (torch.tensor(c)[:, None, None] for c in (ours.encoder.mean, ours.encoder.std))
@@ -160,7 +160,7 @@ def test_the_import_answers_as_prismatic(tmp_path: Path, kind: str, trained: boo
         spliced = torch.cat([tokens[:, :1], visual, tokens[:, 1:]], dim=1)
         positions = torch.arange(spliced.shape[1])[None]
         found = ours.llm.logits(ours.llm(ours.embed(spliced, features), positions))
-    assert ours.tokens_per_image == 256
+    assert ours.tokens_per_view == 256
     assert found.shape == wanted.shape
     assert torch.allclose(found, wanted, atol=1e-4)
     assert wanted.std() > 0.01

@@ -90,7 +90,7 @@ def learn(
 def test_a_family_learns_a_conversation_and_answers(family: str, tmp_path: Path) -> None:
     tokenizer = build_tokenizer()
     model = build(family, tmp_path)
-    prompts = PromptEncoder(tokenizer, model.tokens_per_image)
+    prompts = PromptEncoder(tokenizer, model.tokens_per_view)
     talk = prompts.document(TALK, "vicuna_v1_nosys")
     supervised = tokenizer.decode(talk.labels[talk.labels != IGNORE])
     end = tokenizer.eos_token
@@ -121,7 +121,7 @@ def test_a_family_learns_its_own_chat_template_and_ends_its_turns(
 ) -> None:
     tokenizer = save_chat_tokenizer(FAMILIES[family], tmp_path / "tokenizer")
     model = build(family, tmp_path / "llm", vocab_size=len(tokenizer))
-    prompts = PromptEncoder(tokenizer, model.tokens_per_image)
+    prompts = PromptEncoder(tokenizer, model.tokens_per_view)
     talk = prompts.document(TALK, "tokenizer")
     supervised = tokenizer.decode(talk.labels[talk.labels != IGNORE])
     print(f"{family}: {supervised}")

@@ -11,10 +11,10 @@ from vilax.models.projector import (
     MlpDownsampleProjector,
     MlpProjector,
     PixelShuffleProjector,
-    ResamplerProjector,
     TransformerProjector,
     join_neighbours,
 )
+from vilax.models.resampler import ResamplerProjector
 
 
 @pytest.mark.parametrize(

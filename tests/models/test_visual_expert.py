@@ -142,7 +142,7 @@ def test_checkpointed_blocks_give_the_same_gradients(model: VisionLanguageModel)
 def test_compiled_blocks_give_the_same_gradients(model: VisionLanguageModel) -> None:
     """Each block is one graph, with pictures and without, whatever the number of tokens."""
     apply_freeze(model, EXPERT)
-    rows_of = (PICTURE, [*PICTURE, 9, *PICTURE], [7, 4, *PICTURE], TEXT)
+    rows_of = (PICTURE, [*PICTURE, 9, *PICTURE], [7, 4, *PICTURE], TEXT, [*PICTURE, *PICTURE])
 
     def gradients() -> list[list[Tensor | None]]:
         found = []

@@ -158,7 +158,7 @@ def test_logits_equal_those_of_transformers_llava(tmp_path) -> None:
     ours = VisionLanguageModel(
         encoder, projector, LanguageModel.pretrained(str(llama), "sdpa", torch.device("cpu"))
     ).eval()
-    assert ours.tokens_per_image == 4
+    assert ours.tokens_per_view == 4
 
     pixels = torch.randn(2, 3, 28, 28)
     tokens, _ = document(3, 12, 1)

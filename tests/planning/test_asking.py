@@ -37,9 +37,9 @@ def gpu(flops: float = 1e30, bandwidth: float = 1e30) -> Gpu:
 def test_reading_takes_the_flops_that_torch_counts(tmp_path: Path) -> None:
     run = asked(tiny(tmp_path, "llama"), shots=(0,), count=1)
     model, _ = build_model(run, ("encoder", "projector", "llm"), 0, torch.device("cpu"))
-    length = int(SHORT_QUESTION) + model.tokens_per_image
+    length = int(SHORT_QUESTION) + model.tokens_per_view
     tokens = torch.full((1, length), 7)
-    tokens[:, 2 : 2 + model.tokens_per_image] = -200
+    tokens[:, 2 : 2 + model.tokens_per_view] = -200
     with (
         torch.no_grad(),
         sdpa_kernel(SDPBackend.MATH),
@@ -60,7 +60,7 @@ def test_writing_takes_the_bytes_of_weights_and_keys(tmp_path: Path) -> None:
     config = model.llm.net.config
     weights = sum(p.numel() for p in model.llm.parameters())
     weights -= config.vocab_size * config.hidden_size
-    length = SHORT_QUESTION + model.tokens_per_image
+    length = SHORT_QUESTION + model.tokens_per_view
     keys = 2 * config.num_key_value_heads * config.head_dim * config.num_hidden_layers
     expected = 3 * 5 * 4 * (weights + keys * length)
     assert evaluation_seconds(run, "sft", gpu(bandwidth=1.0), 1.0) == pytest.approx(expected)

@@ -66,7 +66,7 @@ def step(model: VisionLanguageModel) -> None:
     tokens = torch.randint(3, 100, (2, 32))
     given = {}
     if model.encoder is not None:
-        tokens[:, : model.tokens_per_image] = IMAGE_TOKEN
+        tokens[:, : model.tokens_per_view] = IMAGE_TOKEN
         given = {"pixels": torch.zeros(2, 3, 32, 32)}
     labels = tokens.where(tokens != IMAGE_TOKEN, -100)
     model(tokens, torch.arange(32).expand(2, 32), labels, **given).backward()

@@ -77,7 +77,7 @@ def test_weights_gradients_and_optimizer_are_exact(tmp_path: Path, family: str) 
 def step(model: Any, rows: int, length: int) -> torch.Tensor:
     torch.manual_seed(0)
     tokens = torch.randint(5, 50, (rows, length))
-    each = model.tokens_per_image
+    each = model.tokens_per_view
     tokens[:, 2 : 2 + each] = -200
     labels = torch.full_like(tokens, -100)
     labels[:, -8:] = tokens[:, -8:]

@@ -43,7 +43,7 @@ def test_shapes_are_the_models(words, clip) -> None:
     run = compose_run([*tiny, *(word.replace("CLIP", clip) for word in words)])
     model, _ = build_model(run, ALL, 0, torch.device("cpu"))
     shapes = shapes_of(run, ALL)
-    assert shapes.tokens_per_image == model.tokens_per_image > 0
+    assert shapes.tokens_per_image == model.tokens_per_view > 0
     assert shapes.transform == build_transform(run.encoder, model.encoder)
     assert {p.device.type for p in blank_encoder(run.encoder).parameters()} == {"meta"}
     assert llm_width(run.llm) == model.llm.width

@@ -71,7 +71,7 @@ def encode_pictures(run: Run) -> None:
     with picture_bar(len(every)) as advance:
         for start in range(0, len(every), ENCODE_BATCH):
             some = every[start : start + ENCODE_BATCH]
-            source(some)
+            source.encode(some)
             advance(len(some))
     source.flush()
 

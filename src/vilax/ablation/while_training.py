@@ -11,10 +11,11 @@ from vilax.ablation.measuring import read_held_out
 from vilax.config.errors import ConfigError
 from vilax.config.locate import cache_dir
 from vilax.config.schema.run import Run
+from vilax.data.tiles import TokensPerImage
 from vilax.evaluation import measures
 from vilax.evaluation.subject import Subject
 from vilax.models.vlm import VisionLanguageModel
-from vilax.training.build import build_tokenizer_of, build_transform
+from vilax.training.build import build_tokenizer_of, build_transform, image_tokens
 from vilax.training.features import FeatureSource
 from vilax.training.module import StageModule
 
@@ -71,7 +72,7 @@ class MeasuringCallback(Callback):
 
     @torch.no_grad()
     def _measure(self, model: VisionLanguageModel) -> dict[str, Any]:
-        subject = Subject(model, self._tokenizer, self._features(model))
+        subject = Subject(model, self._tokenizer, *self._sees(model))
         found: dict[str, Any] = {}
         for name in self._corpora:
             documents, template = read_held_out(self._run, name)
@@ -84,10 +85,11 @@ class MeasuringCallback(Callback):
                 found.setdefault("alignment", {})[name] = values
         return found
 
-    def _features(self, model: VisionLanguageModel) -> FeatureSource | None:
+    def _sees(self, model: VisionLanguageModel) -> tuple[FeatureSource | None, TokensPerImage]:
         if model.encoder is None:
-            return None
+            return None, 0
         is_frozen = not any(p.requires_grad for p in model.encoder.parameters())
         cache = cache_dir() if self._run.features.cache and is_frozen else None
         transform = build_transform(self._run.encoder, model.encoder)
-        return FeatureSource(model.encoder, transform, cache)
+        tokens = image_tokens(transform, model.tokens_per_view)
+        return FeatureSource(model.encoder, transform, cache, tokens), tokens

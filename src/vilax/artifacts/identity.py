@@ -42,13 +42,17 @@ def identity(payload: Mapping[str, Any]) -> str:
 
 
 def science_dump(node: Node) -> dict[str, Any]:
-    """A configuration node as JSON without the keys that only change how a run executes."""
+    """A configuration node as JSON without the keys that only change how a run executes, and
+    without those that were added later and are at their default."""
     dumped: dict[str, Any] = {}
     for name, field in type(node).model_fields.items():
         extra = field.json_schema_extra
         if isinstance(extra, dict) and extra.get("execution"):
             continue
-        dumped[name] = _plain(getattr(node, name))
+        value = getattr(node, name)
+        if isinstance(extra, dict) and extra.get("added") and value == field.default:
+            continue
+        dumped[name] = _plain(value)
     return dumped
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from vilax.config.errors import ConfigError
 from vilax.data.convert.records import PICTURE_BYTES
+from vilax.data.decoding import decode
 from vilax.data.document import Image
 from vilax.data.formats.files import BadSample
-from vilax.data.images import decode
 
 
 def read_picture(path: Path, name: str) -> Image:

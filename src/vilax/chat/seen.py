@@ -46,17 +46,18 @@ def seen(prompt: Encoded, subject: Subject, spelling: Spelling) -> Seen:
         subject: the model.
         spelling: the text of its tokens.
     """
-    each = subject.prompts.tokens_per_image
     parts: list[str] = []
-    number = 0
+    spans = enumerate(prompt.spans, 1)
     for is_visual, run in groupby(prompt.tokens.tolist(), lambda token: token == IMAGE_TOKEN):
         tokens = list(run)
         if not is_visual:
             parts.append("".join(spelling.texts(tokens)))
             continue
         # Pictures side by side are one run.
-        for _ in range(len(tokens) // each):
-            number += 1
-            parts.append(f"[picture {number}: {each:,} visual tokens]")
+        left = len(tokens)
+        while left:
+            number, span = next(spans)
+            parts.append(f"[picture {number}: {span:,} visual tokens]")
+            left -= span
     visual = int((prompt.tokens == IMAGE_TOKEN).sum())
     return Seen("".join(parts), len(prompt.tokens), visual, len(prompt.images), subject.context)

@@ -112,7 +112,7 @@ def inspect(
     numbers = numbers_of(stage, 0, 1)
     each = stage.batch // stage.blend.streams
     feed = Feed(stream_builder(run, stage, encoder, seed, quarantine), numbers, each)
-    tally = Tally(list(stage.blend.corpora), shapes.tokens_per_image, tokenizer.unk_token_id)
+    tally = Tally(list(stage.blend.corpora), tokenizer.unk_token_id)
     album = Album()
     shown: list[Shown] = []
     whole = steps * stage.batch if steps is not None else stage.budget.amount
@@ -167,10 +167,13 @@ def _facts(
     transform = shapes.transform
     seen = "none: the stage has no encoder"
     if transform is not None:
-        seen = (
-            f"{transform.size} x {transform.size} pixels by {transform.policy},"
-            f" {shapes.tokens_per_image} visual tokens each"
-        )
+        seen = f"{transform.size} x {transform.size} pixels by {transform.policy}, "
+        if isinstance(shapes.tokens_per_image, int):
+            seen += f"{shapes.tokens_per_image} visual tokens each"
+        else:
+            seen += (
+                f"tiles of {shapes.tokens_per_image.each} visual tokens each, shown side by side"
+            )
     most = "as many as come" if stage.images is None else f"{stage.images} at most"
     source = run.llm.tokenizer if run.llm.kind == "scratch" else run.llm.source
     kinds = {"bytes": "spells bytes", "spaces": "spells spaces", "words": "knows no spaces"}

@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ConfigError: nothing is there, or it is of no known format.
     """
-    from vilax.cli.data_reading import check_place, open_place, prompt_encoder
+    from vilax.cli.data_reading import check_place, image_tokens, open_place, prompt_encoder
     from vilax.data.lint.corpus import Lint
 
     words = _parser().parse_args(list(argv))
@@ -53,7 +53,8 @@ def main(argv: Sequence[str]) -> int:
         said = f"cannot be opened: {type(error).__name__}: {error}"
         print(_safe(Finding("error", "unreadable-file", words.path, "", said).line()))
         return 1
-    encoder = prompt_encoder(words.tokenizer, words.image_tokens) if words.tokenizer else None
+    tokens = image_tokens(words)
+    encoder = prompt_encoder(words.tokenizer, tokens) if words.tokenizer else None
     lint = Lint(
         reader,
         folder,
@@ -140,6 +141,8 @@ def _bar(total: int, summary: Summary) -> Iterator[Callable[[int], None]]:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from vilax.cli.data_reading import add_picture_options
+
     parser = argparse.ArgumentParser(
         prog="vilax data lint",
         description="Open every sample of a file or folder, and name what is wrong.",
@@ -183,9 +186,7 @@ def _parser() -> argparse.ArgumentParser:
         "--template", default="raw", choices=TEMPLATES, help="how turns become text"
     )
     parser.add_argument("--length", type=_count, metavar="N", help="tokens of a row")
-    parser.add_argument(
-        "--image-tokens", type=_count, default=256, metavar="N", help="tokens of a picture (256)"
-    )
+    add_picture_options(parser, 256)
     return parser
 
 

@@ -62,7 +62,7 @@ def _rules(words: argparse.Namespace) -> dict[str, Any]:
 
 
 def _opened(words: argparse.Namespace, path: str, rules: dict[str, Any]) -> "Reader":
-    from vilax.cli.data_reading import open_place, prompt_encoder
+    from vilax.cli.data_reading import image_tokens, open_place, prompt_encoder
     from vilax.config.schema.selection import Selection
     from vilax.config.validate import validate
     from vilax.data.document import Document
@@ -72,12 +72,12 @@ def _opened(words: argparse.Namespace, path: str, rules: dict[str, Any]) -> "Rea
     selection = validate(Selection, rules)
     if selection.tokens is None:
         return select(reader, selection)
-    encoder = prompt_encoder(words.tokenizer, words.image_tokens)
+    encoder = prompt_encoder(words.tokenizer, image_tokens(words))
 
     def tokens(document: Document) -> int:
         return len(encoder.document(document, words.template).tokens)
 
-    by = f"{encoder.fingerprint()} {words.image_tokens} {words.template}"
+    by = f"{encoder.fingerprint()} {encoder.counting} {words.template}"
     return select(reader, selection, tokens, by)
 
 
@@ -103,7 +103,7 @@ def _write(reader: "Reader", path: Path, what: str) -> int:
 def _match(words: argparse.Namespace) -> int:
     """The largest budget that every corpus can give, or the one asked for, from each."""
     from vilax.cli.data_progress import documents_bar
-    from vilax.cli.data_reading import prompt_encoder
+    from vilax.cli.data_reading import image_tokens, prompt_encoder
     from vilax.data.document import Image
     from vilax.data.formats import BadSample
 
@@ -114,7 +114,7 @@ def _match(words: argparse.Namespace) -> int:
         raise ConfigError(f"--match writes a list by the name of each PATH; these agree: {names}")
     rules = _rules(words)
     rules = {n: v for n, v in rules.items() if n in ("ids", "exclude", "score", "seed")}
-    encoder = prompt_encoder(words.tokenizer, words.image_tokens)
+    encoder = prompt_encoder(words.tokenizer, image_tokens(words))
 
     def sizes(reader: "Reader", what: str) -> tuple[int, int]:
         images = tokens = 0
@@ -122,10 +122,10 @@ def _match(words: argparse.Namespace) -> int:
             for index in range(len(reader)):
                 try:
                     document = reader[index]
+                    tokens += len(encoder.document(document, words.template).tokens)
                 except BadSample:
                     continue
                 images += sum(isinstance(s, Image) for s in document.segments)
-                tokens += len(encoder.document(document, words.template).tokens)
                 watch(index + 1)
         return images, tokens
 
@@ -151,6 +151,7 @@ def _match(words: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     from typing import get_args
 
+    from vilax.cli.data_reading import add_picture_options
     from vilax.config.schema.data import Template
 
     parser = argparse.ArgumentParser(
@@ -184,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tokenizer", default="micro", metavar="DIR", help="counts tokens; micro, or a folder"
     )
-    parser.add_argument("--image-tokens", type=int, default=144, help="positions of a picture")
+    add_picture_options(parser, 144)
     parser.add_argument(
         "--template", default="raw", choices=get_args(Template), help="how turns become text"
     )

@@ -30,13 +30,20 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ConfigError: nothing is there, or it is of no known format.
     """
-    from vilax.cli.data_reading import check_place, documents_bar, open_place, prompt_encoder
+    from vilax.cli.data_reading import (
+        check_place,
+        documents_bar,
+        image_tokens,
+        open_place,
+        prompt_encoder,
+    )
     from vilax.data.stats import Measurer, measure
 
     words = _parser().parse_args(list(argv))
     for place in words.path:
         check_place(place, words.images)
-    encoder = prompt_encoder(words.tokenizer, words.image_tokens) if words.tokenizer else None
+    tokens = image_tokens(words)
+    encoder = prompt_encoder(words.tokenizer, tokens) if words.tokenizer else None
     found = []
     for place in words.path:
         reader, _ = open_place(place, words.format, words.images)
@@ -107,6 +114,8 @@ def _said(stats: "Stats") -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from vilax.cli.data_reading import add_picture_options
+
     parser = argparse.ArgumentParser(
         prog="vilax data stats",
         description="Documents, pictures, texts and lengths of corpora.",
@@ -133,9 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--template", default="raw", choices=TEMPLATES, help="how turns become text"
     )
-    parser.add_argument(
-        "--image-tokens", type=int, default=256, metavar="N", help="tokens of a picture (256)"
-    )
+    add_picture_options(parser, 256)
     return parser
 
 

@@ -18,6 +18,7 @@ from vilax.config.schema.model import (
 )
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
+from vilax.config.tile_rules import tile_faults
 
 
 def check_rules(run: Run) -> None:
@@ -26,7 +27,7 @@ def check_rules(run: Run) -> None:
     Raises:
         ConfigError: naming both keys, their values and what would fit.
     """
-    for message in _model(run):
+    for message in (*_model(run), *tile_faults(run)):
         raise ConfigError(message)
     if run.until is not None and run.until not in run.order:
         raise unknown("stage in until", run.until, run.order)

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from vilax.artifacts.files import replacing
 from vilax.config.errors import ConfigError
+from vilax.data.decoding import decode
 from vilax.data.document import Document, Image, Text
 from vilax.data.formats.files import BadSample, Reader, file_hash
-from vilax.data.images import decode
 
 FIELD = "clip_similarity"
 

@@ -29,10 +29,12 @@ class Image:
     """A picture; in a conversation it belongs to the turn of the text that follows it.
 
     Attributes:
-        data: the encoded file (png, jpeg, webp ...).
+        data: the encoded file (png, jpeg, webp ...), or what stands for it.
+        size: width and height in pixels, upright; None: the file says.
     """
 
     data: bytes
+    size: tuple[int, int] | None = None
 
 
 Segment = Text | Image

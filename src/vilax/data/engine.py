@@ -172,7 +172,7 @@ class Stream:
                 "blend.per": blend.per,
                 "blend.corpora": list(blend.corpora),
                 "tokenizer": self._prompt.fingerprint(),
-                "tokens_per_image": self._prompt.tokens_per_image,
+                "tokens_per_image": self._prompt.counting,
                 "megatron-energon": ENERGON_VERSION,
             }
             for name, source in self._sources.items():

@@ -15,7 +15,7 @@ from vilax.data.derive import derive
 from vilax.data.document import Document, Text
 from vilax.data.formats.files import BadSample, Reader
 from vilax.data.packing import Row
-from vilax.data.prompt import IGNORE, IMAGE_TOKEN, Encoded, Picture, PromptEncoder
+from vilax.data.prompt import IGNORE, Encoded, Picture, PromptEncoder
 from vilax.data.quarantine import Quarantine
 from vilax.data.splitting import split_long
 
@@ -218,24 +218,21 @@ class Intake:
         """Tokens and pictures that would be packed of a document; 0, 0 if it is broken."""
         source = self._sources[corpus]
         try:
-            document = source.reader[index]
+            pieces = [
+                piece
+                for derived in derive(source.reader[index], source.derive)
+                for piece in self._pieces(derived, source.template, Counts())
+            ]
         except BadSample:
             return 0, 0
-        pieces = [
-            piece
-            for derived in derive(document, source.derive)
-            for piece in self._pieces(derived, source.template, Counts())
-        ]
         return sum(len(p.tokens) for p in pieces), sum(len(p.images) for p in pieces)
 
     def count_row(self, row: Row) -> None:
         """Count what a row hands out."""
         size = len(row.keys) + 1
         tokens = np.bincount(row.documents, minlength=size)[1:]
-        visual = np.bincount(row.documents[row.tokens == IMAGE_TOKEN], minlength=size)[1:]
-        images = visual // max(1, self.encoder.tokens_per_image) if row.images else visual
         for corpus, length, pictures in zip(
-            row.corpora, tokens.tolist(), images.tolist(), strict=True
+            row.corpora, tokens.tolist(), row.pictures(), strict=True
         ):
             counts = self.counts[corpus]
             counts.documents += 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int, Int64
 
-from vilax.data.prompt import IGNORE, Encoded, Picture
+from vilax.data.encoded import IGNORE, Encoded, Picture, first_tokens
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +28,7 @@ class Row:
         documents: 1, 2, ... per document, 0 on padding; attention stays within equal numbers.
         images: pictures in the order of their visual tokens: encoded files, or what the stream's
             ``prepare`` made of them.
+        spans: visual tokens of each picture.
         keys: key of each document.
         corpora: corpus of each document.
     """
@@ -37,8 +38,14 @@ class Row:
     positions: Int64[np.ndarray, " length"]
     documents: Int64[np.ndarray, " length"]
     images: tuple[Picture, ...]
+    spans: tuple[int, ...]
     keys: tuple[str, ...]
     corpora: tuple[str, ...]
+
+    def pictures(self) -> list[int]:
+        """Pictures of each document; those that take no position do not count."""
+        shown = self.documents[first_tokens(self.tokens, self.spans)]
+        return np.bincount(shown, minlength=len(self.keys) + 1)[1:].tolist()  # type: ignore[no-any-return]
 
     def supervised(self) -> dict[str, int]:
         """Supervised tokens by corpus."""
@@ -174,6 +181,7 @@ def pack(documents: Sequence[Encoded], length: int, pad_id: int) -> Row:
         positions,
         numbers,
         tuple(image for d in documents for image in d.images),
+        tuple(span for d in documents for span in d.spans),
         tuple(d.key for d in documents),
         tuple(d.corpus for d in documents),
     )

@@ -4,33 +4,26 @@ import copy
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int64
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.data import Template
 from vilax.data.chat import Chat
+from vilax.data.decoding import header
 from vilax.data.document import Document, Image, Text
+from vilax.data.encoded import IGNORE, IMAGE_TOKEN, Encoded, Picture
 from vilax.data.formats.files import BadSample
 from vilax.data.markup import Markup
 from vilax.data.templates import Begin, Frame, Piece, Style, find_style, pieces
+from vilax.data.tiles import TokensPerImage
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-IMAGE_TOKEN = -200
-"""Stands at every position that a visual token takes."""
-
-IGNORE = -100
-"""Label of a position without loss."""
-
-Picture = Any
-"""A picture on its way to the model: its encoded file (bytes), or what a stream's ``prepare`` made
-of it, such as pixels (uint8 array, [3, height, width])."""
+__all__ = ["IGNORE", "IMAGE_TOKEN", "Encoded", "Picture", "PromptEncoder"]
 
 NAMED = re.compile(r"<\|\w+\|>")
 """Special tokens in the strings of a named template."""
@@ -39,25 +32,6 @@ CACHED_CHARACTERS = 256
 """Texts up to this length are remembered with their tokens: captions and answers recur."""
 
 CACHED_TEXTS = 65536
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A document as the model sees it.
-
-    Attributes:
-        key: the document's key.
-        corpus: the document's corpus.
-        tokens: token ids; ``IMAGE_TOKEN`` at each position of a visual token.
-        labels: the token itself where it is supervised, else ``IGNORE``; the first is ``IGNORE``.
-        images: pictures, in the order of their visual tokens.
-    """
-
-    key: str
-    corpus: str
-    tokens: Int64[np.ndarray, " n"]
-    labels: Int64[np.ndarray, " n"]
-    images: tuple[Picture, ...]
 
 
 class PromptEncoder:
@@ -71,17 +45,17 @@ class PromptEncoder:
 
     Args:
         tokenizer: a transformers tokenizer with an EOS token; BOS is used if it has one.
-        tokens_per_image: positions that one image takes, or a function that tells.
+        tokens_per_image: positions that one image takes, or a function of its size that tells.
 
     Raises:
         ConfigError: the tokenizer has no EOS token.
     """
 
     def __init__(
-        self, tokenizer: "PreTrainedTokenizerBase", tokens_per_image: Callable[[], int] | int
+        self, tokenizer: "PreTrainedTokenizerBase", tokens_per_image: TokensPerImage
     ) -> None:
         self.tokenizer = tokenizer
-        self._tokens_per_image = tokens_per_image
+        self.tokens_per_image = tokens_per_image
         if tokenizer.eos_token_id is None:
             raise ConfigError(
                 "llm.tokenizer: this tokenizer has no EOS token, so no document could end;"
@@ -100,11 +74,34 @@ class PromptEncoder:
         spelled = tokenizer.convert_ids_to_tokens(list(first)) if first else []
         self._space_added = bool(spelled) and str(spelled[0]).startswith("\u2581")
 
+    def sized(self, image: Image) -> Image:
+        """The image with its size, where the positions that it takes depend on that.
+
+        Raises:
+            BadSample: its size is needed, and it is no picture.
+        """
+        if isinstance(self.tokens_per_image, int) or image.size is not None:
+            return image
+        return Image(image.data, header(image.data)[1:])
+
+    def positions(self, image: Image) -> int:
+        """Positions that an image takes.
+
+        Raises:
+            BadSample: as ``sized``.
+        """
+        count = self.tokens_per_image
+        if isinstance(count, int):
+            return count
+        size = self.sized(image).size
+        assert size is not None
+        return count(size)
+
     @property
-    def tokens_per_image(self) -> int:
-        """Positions that one image takes."""
-        count = self._tokens_per_image
-        return count if isinstance(count, int) else count()
+    def counting(self) -> int | str:
+        """How the positions of an image are counted, as JSON: their number, or the rule's text."""
+        count = self.tokens_per_image
+        return count if isinstance(count, int) else repr(count)
 
     @property
     def pad_id(self) -> int:
@@ -195,7 +192,8 @@ class PromptEncoder:
 
         Raises:
             ConfigError: no such template, or it does not go with the tokenizer.
-            BadSample: the LLM's chat template cannot write this conversation.
+            BadSample: the LLM's chat template cannot write this conversation, or the size of a
+                picture is needed and cannot be read.
         """
         return self._assemble(document, self.pieces(document, template, opened=False))
 
@@ -220,6 +218,7 @@ class PromptEncoder:
             encoded.tokens,
             np.full_like(encoded.labels, IGNORE),
             encoded.images,
+            encoded.spans,
         )
 
     def pieces(self, document: Document, template: Template, opened: bool) -> list[Piece]:
@@ -252,6 +251,7 @@ class PromptEncoder:
         tokens: list[int] = []
         labels: list[int] = []
         images: list[bytes] = []
+        spans: list[int] = []
         frames: list[Frame] = []
         for piece in [*parts, None]:
             if isinstance(piece, Frame):
@@ -266,10 +266,11 @@ class PromptEncoder:
                 tokens.extend(ids)
                 labels.extend(ids if piece.loss else (IGNORE,) * len(ids))
             elif isinstance(piece, Image):
-                count = self.tokens_per_image
+                count = self.positions(piece)
                 tokens.extend((IMAGE_TOKEN,) * count)
                 labels.extend((IGNORE,) * count)
                 images.append(piece.data)
+                spans.append(count)
             elif isinstance(piece, Begin):
                 if self._bos is not None:
                     tokens.append(self._bos)
@@ -286,6 +287,7 @@ class PromptEncoder:
             np.array(tokens, dtype=np.int64),
             np.array(labels, dtype=np.int64),
             tuple(images),
+            tuple(spans),
         )
 
 

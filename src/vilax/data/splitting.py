@@ -4,16 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from vilax.data.prompt import IGNORE, IMAGE_TOKEN, Encoded
+from vilax.data.encoded import IGNORE, IMAGE_TOKEN, Encoded, first_tokens
 
 
-def _image_starts(encoded: Encoded) -> tuple[list[int], int]:
-    """Where each image begins, and how many positions each takes."""
-    visual = np.flatnonzero(encoded.tokens == IMAGE_TOKEN)
-    if not encoded.images:
-        return [], 0
-    each = len(visual) // len(encoded.images)
-    return visual[::each].tolist(), each
+def _image_starts(encoded: Encoded) -> list[int]:
+    """Where each image begins.
+
+    Raises:
+        ValueError: there are images that take no position.
+    """
+    if 0 in encoded.spans:
+        raise ValueError("images that take no position are in no piece")
+    return first_tokens(encoded.tokens, encoded.spans).tolist()  # type: ignore[no-any-return]
 
 
 def split_long(encoded: Encoded, length: int, most_images: int | None = None) -> list[Encoded]:
@@ -32,7 +34,7 @@ def split_long(encoded: Encoded, length: int, most_images: int | None = None) ->
     total = len(encoded.tokens)
     if total <= length and (most_images is None or len(encoded.images) <= most_images):
         return [encoded]
-    starts, each = _image_starts(encoded)
+    starts = _image_starts(encoded)
     is_image = encoded.tokens == IMAGE_TOKEN
     marked = encoded.labels != IGNORE
     border = np.zeros(total, dtype=bool)
@@ -50,7 +52,7 @@ def split_long(encoded: Encoded, length: int, most_images: int | None = None) ->
     for number, (begin, end) in enumerate(zip(cuts, [*cuts[1:], total], strict=True), 1):
         labels = encoded.labels[begin:end].copy()
         labels[0] = IGNORE
-        inside = [i for i, start in enumerate(starts) if begin <= start and start + each <= end]
+        inside = [i for i, start in enumerate(starts) if begin <= start < end]
         pieces.append(
             replace(
                 encoded,
@@ -58,6 +60,7 @@ def split_long(encoded: Encoded, length: int, most_images: int | None = None) ->
                 tokens=encoded.tokens[begin:end],
                 labels=labels,
                 images=tuple(encoded.images[i] for i in inside),
+                spans=tuple(encoded.spans[i] for i in inside),
             )
         )
     return pieces

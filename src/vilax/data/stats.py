@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vilax.config.schema.data import Template
+from vilax.data.decoding import header
 from vilax.data.document import Image, Text
 from vilax.data.formats.files import BadSample, Reader
-from vilax.data.images import header
 from vilax.data.lint.scan import Lost, chosen, scan
 
 if TYPE_CHECKING:

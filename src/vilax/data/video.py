@@ -16,9 +16,9 @@ import numpy as np
 from jaxtyping import Float
 
 from vilax.config.schema.video import FrameSampling
+from vilax.data.decoding import MAX_PIXELS
 from vilax.data.document import Image
 from vilax.data.formats.files import BadSample
-from vilax.data.images import MAX_PIXELS
 from vilax.data.png import encode_png
 
 if TYPE_CHECKING:

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vilax.data.engine import Counts, Stream
 from vilax.data.packing import Row
+from vilax.data.pictures import laid_together, taken_apart, without_pixels
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -224,21 +223,22 @@ def _packed(
     """Pixels of all rows go as one tensor, which torch hands over in shared memory."""
     import torch
 
-    pixels = [p for rows in step.values() for row in rows for p in row.images]
-    if not pixels or not all(isinstance(p, np.ndarray) for p in pixels):
+    pixels = laid_together([p for rows in step.values() for row in rows for p in row.images])
+    if pixels is None:
         return Sent(step, None, counts, places)
     bare = {
-        number: [replace(row, images=(b"",) * len(row.images)) for row in rows]
+        number: [replace(row, images=tuple(map(without_pixels, row.images))) for row in rows]
         for number, rows in step.items()
     }
-    return Sent(bare, torch.from_numpy(np.stack(pixels)), counts, places)
+    return Sent(bare, torch.from_numpy(pixels), counts, places)
 
 
 def unpacked(sent: Sent) -> Step:
     if sent.pictures is None:
         return sent.rows
-    pixels = iter(sent.pictures.numpy())
+    bare = [p for rows in sent.rows.values() for row in rows for p in row.images]
+    pictures = taken_apart(bare, sent.pictures.numpy())
     return {
-        number: [replace(row, images=tuple(next(pixels) for _ in row.images)) for row in rows]
+        number: [replace(row, images=tuple(next(pictures) for _ in row.images)) for row in rows]
         for number, rows in sent.rows.items()
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from vilax.data.prompt import IMAGE_TOKEN
 
@@ -27,7 +28,7 @@ class Batch:
 
 def plan_batches(
     prompts: Sequence[Sequence[int]],
-    pictures: Sequence[Sequence[bytes]],
+    pictures: Sequence[Sequence[tuple[bytes, int]]],
     groups: Sequence[Hashable],
     size: int,
     most_tokens: int | None = None,
@@ -40,7 +41,8 @@ def plan_batches(
 
     Args:
         prompts: token ids of each prompt, ``IMAGE_TOKEN`` where a visual token stands.
-        pictures: for each prompt what tells its pictures apart, in order.
+        pictures: for each prompt what tells its pictures apart, in order, each with its number of
+            visual tokens.
         groups: for each prompt what tells its shots apart.
         size: prompts in a batch, at most.
         most_tokens: tokens in a batch with padding, at most; a single prompt may have more. None:
@@ -99,7 +101,7 @@ def _room(longest: int, size: int, most_tokens: int | None) -> int:
 def _shared(
     indices: Sequence[int],
     prompts: Sequence[Sequence[int]],
-    pictures: Sequence[Sequence[bytes]],
+    pictures: Sequence[Sequence[tuple[bytes, int]]],
 ) -> int:
     """First tokens in common, the last picture among them whole, and one left for each prompt."""
     if len(indices) < 2:
@@ -111,10 +113,9 @@ def _shared(
     visual = [at for at, token in enumerate(start) if token == IMAGE_TOKEN]
     if not visual:
         return count
-    # Every picture of a model takes as many tokens.
-    each = sum(token == IMAGE_TOKEN for token in some[0]) // len(shown[0])
-    whole = min(_common(shown), len(visual) // each)
-    return count if whole * each == len(visual) else visual[whole * each]
+    ends = list(accumulate(span for _, span in shown[0][: _common(shown)]))
+    whole = max((end for end in ends if end <= len(visual)), default=0)
+    return count if whole == len(visual) else visual[whole]
 
 
 def _common(rows: Sequence[Sequence[Hashable]]) -> int:

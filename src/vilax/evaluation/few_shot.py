@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from vilax.config.errors import ConfigError
 from vilax.data.document import Document, Image, Segment, Text
-from vilax.data.prompt import IMAGE_TOKEN, Encoded
+from vilax.data.encoded import IMAGE_TOKEN, Encoded, first_tokens
 from vilax.evaluation.items import Item
 
 
@@ -75,21 +75,20 @@ def _example(shot: Item) -> str:
     return f"{shot.between} {shot.answers[0]} {shot.after}".rstrip()
 
 
-def prompt_text(prompt: Encoded, tokenizer: PreTrainedTokenizerBase, tokens_per_image: int) -> str:
+def prompt_text(prompt: Encoded, tokenizer: PreTrainedTokenizerBase) -> str:
     """A prompt as the model reads it, decoded, with ``<image>`` where a picture stands."""
     parts: list[str] = []
     words: list[int] = []
-    visual = 0
-    for token in prompt.tokens.tolist():
+    begins = set(first_tokens(prompt.tokens, prompt.spans).tolist())
+    for place, token in enumerate(prompt.tokens.tolist()):
         if token != IMAGE_TOKEN:
             words.append(token)
             continue
         if words:
             parts.append(str(tokenizer.decode(words)))
             words = []
-        if visual % tokens_per_image == 0:
+        if place in begins:
             parts.append("<image>")
-        visual += 1
     if words:
         parts.append(str(tokenizer.decode(words)))
     return " ".join(parts)

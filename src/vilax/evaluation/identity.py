@@ -14,10 +14,14 @@ from vilax.evaluation.records import annotation_prints
 SOURCES = (
     "vilax.evaluation",
     "vilax.models",
+    "vilax.data.decoding",
+    "vilax.data.encoded",
     "vilax.data.images",
     "vilax.data.prompt",
+    "vilax.data.resampling",
     "vilax.data.subtitles",
     "vilax.data.templates",
+    "vilax.data.tiles",
     "vilax.data.video",
 )
 """Modules whose source shapes an evaluation."""

@@ -196,6 +196,5 @@ def _layers(subject: Subject, encoded: Encoded) -> list[Float[Tensor, "length wi
 def _pictures_before(encoded: Encoded) -> Int[Tensor, " length"]:
     """Whole pictures in front of each position."""
     is_visual = torch.tensor(encoded.tokens == IMAGE_TOKEN)
-    seen = torch.cumsum(is_visual, 0)
-    each = int(is_visual.sum()) // max(1, len(encoded.images))
-    return seen // max(1, each)
+    ends = torch.tensor(encoded.spans, dtype=torch.long).cumsum(0)
+    return torch.bucketize(torch.cumsum(is_visual, 0), ends, right=True)

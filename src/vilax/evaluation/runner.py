@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,10 +17,11 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from torch import Tensor
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.evaluation import Evaluation
+from vilax.data.decoding import header
+from vilax.data.document import Image
 from vilax.data.formats.files import BadSample
 from vilax.data.prompt import Encoded
 from vilax.evaluation.asking import Ask, Source
@@ -31,6 +32,7 @@ from vilax.evaluation.metrics.accuracy import likeliest
 from vilax.evaluation.peers import ALONE, Peers
 from vilax.evaluation.subject import Subject
 from vilax.models.decoding import generate, score
+from vilax.models.views import Visual
 
 WINDOW = 4096
 """Items whose prompts exist at one time; batches are made within one window, so that which prompts
@@ -115,7 +117,7 @@ def _answer_part(
         _check_length(subject, source, asked)
         for batch in plan_batches(
             [one.prompt.tokens.tolist() for one in asked],
-            [one.prompt.images for one in asked],
+            [list(zip(one.prompt.images, one.prompt.spans, strict=True)) for one in asked],
             [one.ask.group for one in asked],
             settings.batch,
             most_tokens=settings.batch_tokens,
@@ -135,7 +137,26 @@ def _answer_part(
 
 def _tokenise(subject: Subject, source: Source, index: int, k: int, seed: int) -> Asked:
     ask = source.ask(index, k, seed)
-    return Asked(ask, subject.prompts.prompt(ask.document, source.template))
+    document = ask.document
+    if not isinstance(subject.prompts.tokens_per_image, int):
+        document = replace(
+            document,
+            segments=tuple(
+                _sized(subject, source, ask, one) if isinstance(one, Image) else one
+                for one in document.segments
+            ),
+        )
+    return Asked(ask, subject.prompts.prompt(document, source.template))
+
+
+def _sized(subject: Subject, source: Source, ask: Ask, image: Image) -> Image:
+    """A picture with its size, on which its number of tokens depends."""
+    try:
+        size = header(_read(source, ask, image.data))[1:]
+    except BadSample:
+        # It is read again where the answer is asked for, which then fails with the reason.
+        size = (1, 1)
+    return replace(image, size=size)
 
 
 def _answer_or_fail(
@@ -161,7 +182,7 @@ def _answer(
     subject: Subject, source: Source, asked: Sequence[Asked], shared: int
 ) -> list[dict[str, Any]]:
     prompts = [one.prompt.tokens.tolist() for one in asked]
-    read = {key: _read(source, one, key) for one in asked for key in one.prompt.images}
+    read = {key: _read(source, one.ask, key) for one in asked for key in one.prompt.images}
     features = _features(subject, asked, read)
     if source.generates:
         answers = _generated(subject, source, prompts, features, shared)
@@ -186,7 +207,7 @@ def _answer(
 
 def _row(subject: Subject, one: Asked, pictures: Sequence[bytes], answer: str) -> dict[str, Any]:
     """What the journal says of an item."""
-    shown = prompt_text(one.prompt, subject.tokenizer, subject.prompts.tokens_per_image)
+    shown = prompt_text(one.prompt, subject.tokenizer)
     digest = hashlib.sha256(shown.encode())
     for data in pictures:
         digest.update(hashlib.sha256(data).digest())
@@ -199,20 +220,18 @@ def _row(subject: Subject, one: Asked, pictures: Sequence[bytes], answer: str) -
     }
 
 
-def _read(source: Source, one: Asked, key: bytes) -> bytes:
+def _read(source: Source, ask: Ask, key: bytes) -> bytes:
     try:
-        return one.ask.pictures[key].read()
+        return ask.pictures[key].read()
     except ConfigError as error:
-        raise ConfigError(
-            f"evaluation.tasks.{source.name}: item {one.ask.id!r}: {error}"
-        ) from error
+        raise ConfigError(f"evaluation.tasks.{source.name}: item {ask.id!r}: {error}") from error
 
 
 def _generated(
     subject: Subject,
     source: Source,
     prompts: Sequence[Sequence[int]],
-    features: Sequence[Tensor | None],
+    features: Sequence[Visual | None],
     shared: int,
 ) -> list[str]:
     tokenizer = subject.tokenizer
@@ -243,7 +262,7 @@ def _likelihoods(
     source: Source,
     asked: Sequence[Asked],
     prompts: Sequence[Sequence[int]],
-    features: Sequence[Tensor | None],
+    features: Sequence[Visual | None],
     shared: int,
 ) -> list[list[float]]:
     # After a raw document the answer follows a space, which belongs to its first token.
@@ -260,7 +279,7 @@ def _likelihoods(
 
 def _features(
     subject: Subject, asked: Sequence[Asked], read: Mapping[bytes, bytes]
-) -> list[Tensor | None]:
+) -> list[Visual | None]:
     """Features of each prompt's pictures; every picture of the batch is encoded once."""
     if not read:
         return [None] * len(asked)

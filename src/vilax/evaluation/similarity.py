@@ -9,6 +9,7 @@ from torch import Tensor
 from vilax.evaluation.asking import Readable
 from vilax.evaluation.shots import Similarity
 from vilax.evaluation.subject import Subject
+from vilax.models.views import Views
 
 BATCH = 64
 
@@ -27,7 +28,12 @@ def picture_similarity(subject: Subject) -> Similarity | None:
         found = []
         for start in range(0, len(pictures), BATCH):
             data = [picture.read() for picture in pictures[start : start + BATCH]]
-            found.append(features(data).float().mean(1))
+            shown = features(data)
+            if isinstance(shown, Views):
+                each = shown.values.float().split(shown.counts)
+                found.append(torch.stack([views.flatten(0, 1).mean(0) for views in each]))
+            else:
+                found.append(shown.float().mean(1))
         return torch.nn.functional.normalize(torch.cat(found), dim=-1)
 
     return similar

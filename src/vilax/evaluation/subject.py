@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from vilax.data.prompt import PromptEncoder
+from vilax.data.tiles import TokensPerImage
+from vilax.models.views import Visual
 from vilax.models.vlm import VisionLanguageModel
 
-Features = Callable[[Sequence[bytes]], Float[Tensor, "images tokens width"]]
-"""Encoder features of picture bytes, in their order. It is asked for a picture again by every batch
-that shows it, so it should remember what it has encoded."""
+Features = Callable[[Sequence[bytes]], Visual]
+"""Encoder features of picture bytes, in their order: [images, tokens, width] or views. It is asked
+for a picture again by every batch that shows it, so it should remember what it has encoded."""
 
 
 @dataclass
@@ -25,16 +25,21 @@ class Subject:
         model: in evaluation mode.
         tokenizer: the LLM's.
         features: encoder features of picture bytes; None for a text-only model.
+        tokens_per_image: positions that a picture takes, where they depend on its size; None: as
+            many as the model makes of a view.
     """
 
     model: VisionLanguageModel
     tokenizer: PreTrainedTokenizerBase
     features: Features | None
+    tokens_per_image: TokensPerImage | None = None
 
     @cached_property
     def prompts(self) -> PromptEncoder:
         """The prompt code of training, for this model's pictures."""
-        return PromptEncoder(self.tokenizer, self.model.tokens_per_image)
+        tokens = self.tokens_per_image
+        each = self.model.tokens_per_view
+        return PromptEncoder(self.tokenizer, each if tokens is None else tokens)
 
     @property
     def dtype(self) -> torch.dtype:

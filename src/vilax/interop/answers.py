@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vilax.interop.reload import NEW_TOKENS
 from vilax.models.decoding import generate
+from vilax.models.views import Views, Visual
 from vilax.models.vlm import VisionLanguageModel
 
 
@@ -16,7 +17,10 @@ def answer(model: VisionLanguageModel, cases: dict[str, Tensor]) -> dict[str, Te
     model.eval()
     for name in ("text", "image"):
         tokens = cases[f"{name}.tokens"]
-        pixels = cases.get(f"{name}.pixels")
+        pixels: Visual | None = cases.get(f"{name}.pixels")
+        order = cases.get(f"{name}.order")
+        if isinstance(pixels, Tensor) and order is not None:
+            pixels = Views(pixels, (len(pixels),), (order,))
         with torch.no_grad():
             features = None if pixels is None else model.features(pixels)
             positions = torch.arange(tokens.shape[1])[None]

@@ -89,7 +89,7 @@ def compare_conversations(exported: Exported, picture: bytes, theirs: dict[str, 
     Raises:
         ConfigError: ids differ, naming the first that does.
     """
-    encoder = PromptEncoder(exported.tokenizer, exported.model.tokens_per_image)
+    encoder = PromptEncoder(exported.tokenizer, exported.model.tokens_per_view)
     count = 0
     for number, one in enumerate(CONVERSATIONS):
         encode = encoder.prompt if one.opened else encoder.document

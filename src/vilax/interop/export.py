@@ -69,7 +69,7 @@ def export(
     if template not in get_args(Template):
         raise unknown("template", template, get_args(Template))
     refuse_existing(to)
-    model, tokenizer, _ = load_result(run, entry, stage)
+    model, tokenizer, *_ = load_result(run, entry, stage)
     if model.encoder is None:
         raise ConfigError(f"stage {stage} has no image encoder: expected a later stage's result")
     exported = Exported(run, stage, entry, model.cpu().float(), tokenizer, cast(Template, template))

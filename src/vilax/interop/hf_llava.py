@@ -52,7 +52,7 @@ def write_hf_llava(exported: Exported, folder: Path) -> None:
         vision_config=vision,
         text_config=text,
         image_token_index=image_id,
-        image_seq_length=exported.model.tokens_per_image,
+        image_seq_length=exported.model.tokens_per_view,
         projector_hidden_act="gelu",
         vision_feature_layer=tower.layer,
         vision_feature_select_strategy=strategy,

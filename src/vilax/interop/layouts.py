@@ -273,7 +273,7 @@ def _projector_alone(file: Path, config: dict[str, Any], encoder: str | None, ll
 def _refuse_next(folder: Path, config: dict[str, Any], encoder: str | None) -> Source:
     raise ConfigError(
         f"{folder} is a LLaVA-NeXT: it reads pictures in tiles with image_newline between rows,"
-        " which no image policy of vilax does; expected a LLaVA-1.5 or VILA"
+        " which are not imported; expected a LLaVA-1.5 or VILA"
     )
 
 

@@ -45,7 +45,9 @@ class Exported:
         """
         if self.model.llm.has_experts:
             raise Inexpressible("its LLM has weights of its own for visual tokens")
-        encoder = self.model.encoder
+        encoder, policy = self.model.encoder, self.run.encoder.image_policy
+        if policy in ("anyres", "internvl"):
+            raise Inexpressible(f"encoder.image_policy={policy} reads pictures in tiles")
         if not isinstance(encoder, TransformersEncoder) or isinstance(encoder.net, InternVit):
             kind = self.run.encoder.kind
             raise Inexpressible(f"encoder.kind={kind} is no single vision tower of transformers")

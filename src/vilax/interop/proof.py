@@ -20,10 +20,12 @@ from vilax.interop.answers import answer, weights_hash
 from vilax.interop.conversations import compare_conversations, write_conversations
 from vilax.interop.model import Exported
 from vilax.models.vlm import IMAGE_TOKEN, VisionLanguageModel
-from vilax.training.build import build_transform
+from vilax.training.build import build_transform, image_tokens
 
 TOLERANCE = 1e-4
 """Largest difference of fp32 logits."""
+SIZE = (140, 90)
+"""Width and height of the picture."""
 STEPS = 3
 """Largest difference of the processor's pixels, in steps of 1/255: kernels of resizing round
 differently."""
@@ -62,8 +64,14 @@ def prove(exported: Exported, folder: Path, layout: str) -> Proof:
         picture = place / "picture.png"
         _draw(picture)
         transform = build_transform(exported.run.encoder, _encoder(exported.model))
-        pixels = transform(picture.read_bytes())[None]
-        cases = _cases(exported, pixels)
+        pixels = transform(picture.read_bytes())
+        tokens = image_tokens(transform, exported.model.tokens_per_view)
+        if isinstance(tokens, int):
+            pixels = pixels[None]
+            cases = _cases(exported, pixels, tokens)
+        else:
+            order = torch.from_numpy(tokens.order(SIZE).copy())
+            cases = _cases(exported, pixels, len(order)) | {"image.order": order}
         difference, rendered = 0.0, 0
         save_file(cases, place / "cases.safetensors")
         ours = answer(exported.model, cases)
@@ -119,18 +127,18 @@ def _encoder(model: VisionLanguageModel):  # type: ignore[no-untyped-def]
 
 def _draw(path: Path) -> None:
     """A picture that is not square, smooth enough for kernels of resizing to agree."""
-    rows, columns = np.mgrid[0:90, 0:140]
+    rows, columns = np.mgrid[0 : SIZE[1], 0 : SIZE[0]]
     waves = [np.sin(rows / 17 + k) + np.cos(columns / 23 - k) for k in range(3)]
     levels = np.stack([127.5 + 60 * wave for wave in waves], -1)
     PIL.Image.fromarray(levels.astype(np.uint8)).save(path)
 
 
-def _cases(exported: Exported, pixels: Tensor) -> dict[str, Tensor]:
+def _cases(exported: Exported, pixels: Tensor, tokens: int) -> dict[str, Tensor]:
     words = exported.tokenizer("question : what is this ? answer :", add_special_tokens=False)
     ids = list(words["input_ids"])
     bos = exported.tokenizer.bos_token_id
     start = [] if bos is None else [bos]
-    image = [IMAGE_TOKEN] * exported.model.tokens_per_image
+    image = [IMAGE_TOKEN] * tokens
     return {
         "text.tokens": torch.tensor([[*start, *ids]]),
         "image.tokens": torch.tensor([[*start, *ids[:2], *image, *ids[2:]]]),

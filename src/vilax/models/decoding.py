@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,6 +11,7 @@ from transformers.cache_utils import Cache
 
 from vilax.models.cache import branch, empty_cache, has_positions, select, spread, write_to
 from vilax.models.sampling import Pick, greedy
+from vilax.models.views import Visual, joined, tokens_of
 from vilax.models.vlm import IMAGE_TOKEN, VisionLanguageModel
 
 LEAVING = 8
@@ -46,7 +48,7 @@ class _Read:
 def generate(
     model: VisionLanguageModel,
     prompts: Sequence[Sequence[int]],
-    features: Sequence[Float[Tensor, "images tokens d_vision"] | None],
+    features: Sequence[Visual | None],
     max_new_tokens: int,
     stop_ids: Sequence[int],
     pad_id: int,
@@ -60,7 +62,8 @@ def generate(
     Args:
         model: in evaluation mode.
         prompts: token ids of each prompt, ``IMAGE_TOKEN`` where a visual token stands.
-        features: encoder features of each prompt's pictures; None where it has none.
+        features: encoder features of each prompt's pictures, [images, tokens, d_vision] or views;
+            None where it has none.
         max_new_tokens: longest continuation, in tokens.
         stop_ids: tokens that end a continuation; they are not part of it.
         pad_id: id used to fill up rows.
@@ -121,7 +124,7 @@ def score(
     model: VisionLanguageModel,
     prompts: Sequence[Sequence[int]],
     continuations: Sequence[Sequence[Sequence[int]]],
-    features: Sequence[Float[Tensor, "images tokens d_vision"] | None],
+    features: Sequence[Visual | None],
     pad_id: int,
     *,
     shared: int = 0,
@@ -135,7 +138,8 @@ def score(
         model: in evaluation mode.
         prompts: token ids of each prompt, ``IMAGE_TOKEN`` where a visual token stands.
         continuations: for each prompt, the token ids of its candidates (none empty).
-        features: encoder features of each prompt's pictures; None where it has none.
+        features: encoder features of each prompt's pictures, [images, tokens, d_vision] or views;
+            None where it has none.
         pad_id: id used to fill up rows.
         shared: so many first tokens, and the pictures in them, are the same for all prompts; they
             are computed once. Each prompt has more than these.
@@ -205,7 +209,7 @@ def _rests(
 def _read(
     model: VisionLanguageModel,
     prompts: Sequence[Sequence[int]],
-    features: Sequence[Tensor | None],
+    features: Sequence[Visual | None],
     shared: int,
     pad_id: int,
 ) -> _Read:
@@ -216,7 +220,7 @@ def _read(
     further right; the end of the shared tokens is then computed again within their own columns.
     """
     cache = empty_cache(model.llm.net)
-    pictures = _shared_pictures(model, prompts, shared)
+    pictures = _shared_pictures(model, prompts, features, shared)
     if not has_positions(cache):
         shared = pictures = 0
     lengths = torch.tensor([len(prompt) for prompt in prompts])
@@ -255,7 +259,10 @@ def _pieces(model: VisionLanguageModel, cache: Cache, rows: int, length: int) ->
 
 
 def _shared_pictures(
-    model: VisionLanguageModel, prompts: Sequence[Sequence[int]], shared: int
+    model: VisionLanguageModel,
+    prompts: Sequence[Sequence[int]],
+    features: Sequence[Visual | None],
+    shared: int,
 ) -> int:
     """Number of pictures in the shared first tokens."""
     if not shared:
@@ -263,16 +270,18 @@ def _shared_pictures(
     start = list(prompts[0][:shared])
     if any(len(prompt) <= shared or list(prompt[:shared]) != start for prompt in prompts):
         raise ValueError(f"the prompts do not all begin with {shared} same tokens and go on")
-    visual = start.count(IMAGE_TOKEN)
-    if visual and visual % model.tokens_per_image:
+    visual, first = start.count(IMAGE_TOKEN), features[0]
+    spans = [] if first is None else tokens_of(first, model.tokens_per_view)
+    ends = [0, *accumulate(spans)]
+    if visual not in ends:
         raise ValueError(f"the {shared} shared tokens end within a picture")
-    return visual // model.tokens_per_image if visual else 0
+    return ends.index(visual)
 
 
 def _embed(
     model: VisionLanguageModel,
     rows: Sequence[Sequence[int]],
-    features: Sequence[Tensor | None],
+    features: Sequence[Visual | None],
     pad_id: int,
 ) -> tuple[Float[Tensor, "rows length width"], Bool[Tensor, "rows length"]]:
     """Embeddings of rows padded on the left, and which of their positions are visual."""
@@ -280,7 +289,7 @@ def _embed(
     tokens = torch.tensor([[pad_id] * (longest - len(row)) + list(row) for row in rows])
     pictures = [some for some in features if some is not None and len(some)]
     tokens = tokens.to(model.device)
-    embeddings = model.embed(tokens, torch.cat(pictures) if pictures else None)
+    embeddings = model.embed(tokens, joined(pictures) if pictures else None)
     return embeddings, tokens == IMAGE_TOKEN
 
 

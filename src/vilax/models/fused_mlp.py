@@ -24,7 +24,7 @@ class FusedMlpProjector(Projector):
             nn.Linear(d_llm, d_llm),
         )
 
-    def forward(
+    def project(
         self, features: Float[Tensor, "images tokens d_vision"]
     ) -> Float[Tensor, "images tokens d_llm"]:
         """Project each feature on its own."""

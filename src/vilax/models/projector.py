@@ -1,16 +1,55 @@
 """Projectors from encoder features to visual tokens (paper section 3.1 and 4.4; VILA-1.5)."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
 class Projector(nn.Module):
-    """Maps features [images, tokens, d_vision] to visual tokens [images, tokens', d_llm]."""
+    """Maps features [images, tokens, d_vision] to visual tokens [images, tokens', d_llm].
+
+    Attributes:
+        newline: a learned visual token that ends each row of a picture in tiles; None: there is
+            none.
+    """
+
+    newline: nn.Parameter | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_parameter("newline", None)
+
+    def add_newline(self, d_llm: int) -> None:
+        """Give it a newline, of LLaVA-NeXT's initial scale: deviation 1 / sqrt(d_llm)."""
+        self.newline = nn.Parameter(torch.randn(d_llm) * d_llm**-0.5)
 
     def tokens(self, side: int, extra: int = 0) -> int:
         """Visual tokens of a picture whose features form a side x side grid plus ``extra``."""
         return side * side + extra
+
+    def forward(
+        self,
+        features: Float[Tensor, "views tokens d_vision"],
+        order: Int[Tensor, " n"] | None = None,
+    ) -> Float[Tensor, "views fewer d_llm"] | Float[Tensor, "n d_llm"]:
+        """Visual tokens of each view; with an order, those that it names, in one row.
+
+        Args:
+            features: of pictures, or of views of pictures.
+            order: places in the visual tokens of all views, counted view after view; -1: the
+                newline.
+        """
+        visual = self.project(features)
+        if order is None:
+            return visual
+        flat = visual.flatten(0, 1)
+        if self.newline is not None:
+            flat = torch.cat([flat, self.newline.to(flat.dtype)[None]])
+        return flat[order]
+
+    def project(self, features: Tensor) -> Float[Tensor, "views fewer d_llm"]:
+        """Visual tokens of each view."""
+        raise TypeError(f"{type(self).__name__} does not say how to project features")
 
 
 class LinearProjector(Projector):
@@ -20,7 +59,7 @@ class LinearProjector(Projector):
         super().__init__()
         self.linear = nn.Linear(d_vision, d_llm)
 
-    def forward(
+    def project(
         self, features: Float[Tensor, "images tokens d_vision"]
     ) -> Float[Tensor, "images tokens d_llm"]:
         """Project each feature on its own."""
@@ -37,7 +76,7 @@ class MlpProjector(Projector):
             layers += [nn.GELU(), nn.Linear(d_llm, d_llm)]
         self.layers = nn.Sequential(*layers)
 
-    def forward(
+    def project(
         self, features: Float[Tensor, "images tokens d_vision"]
     ) -> Float[Tensor, "images tokens d_llm"]:
         """Project each feature on its own."""
@@ -72,7 +111,7 @@ class TransformerProjector(Projector):
         self.blocks = nn.TransformerEncoder(layer, blocks, enable_nested_tensor=False)
         self.outlet = nn.Sequential(nn.LayerNorm(inner), nn.Linear(inner, d_llm))
 
-    def forward(
+    def project(
         self, features: Float[Tensor, "images tokens d_vision"]
     ) -> Float[Tensor, "images tokens d_llm"]:
         """Mix the features of each picture, then project."""
@@ -97,7 +136,7 @@ class DownsampleProjector(Projector):
             raise ValueError("a projector that joins neighbours cannot take a class token")
         return (-(-side // self.factor)) ** 2
 
-    def forward(
+    def project(
         self, features: Float[Tensor, "images tokens d_vision"]
     ) -> Float[Tensor, "images fewer d_llm"]:
         """Join neighbours, then project."""
@@ -114,7 +153,7 @@ class MlpDownsampleProjector(DownsampleProjector):
         super().__init__(d_vision, d_llm, factor)
         self.layers = _norm_mlp(factor * factor * d_vision, d_llm)
 
-    def forward(
+    def project(
         self, features: Float[Tensor, "images tokens d_vision"]
     ) -> Float[Tensor, "images fewer d_llm"]:
         """Join neighbours, order them by columns, then project."""
@@ -148,7 +187,7 @@ class PixelShuffleProjector(DownsampleProjector):
             )
         return super().tokens(side, extra)
 
-    def forward(
+    def project(
         self, features: Float[Tensor, "images tokens d_vision"]
     ) -> Float[Tensor, "images fewer d_llm"]:
         """Join neighbours, then project.
@@ -170,7 +209,7 @@ class AveragePoolProjector(DownsampleProjector):
         super().__init__(d_vision, d_llm, factor)
         self.layers = nn.Sequential(nn.Linear(d_vision, d_llm), nn.GELU(), nn.Linear(d_llm, d_llm))
 
-    def forward(
+    def project(
         self, features: Float[Tensor, "images tokens d_vision"]
     ) -> Float[Tensor, "images fewer d_llm"]:
         """Pool, then project."""
@@ -178,81 +217,6 @@ class AveragePoolProjector(DownsampleProjector):
         grid = features.transpose(1, 2).unflatten(2, (side, side))
         pooled = nn.functional.avg_pool2d(grid, self.factor, ceil_mode=True)
         return self.layers(pooled.flatten(2).transpose(1, 2))  # type: ignore[no-any-return]
-
-
-class ResamplerProjector(Projector):
-    """Flamingo's Perceiver resampler: learned queries read a picture's features.
-
-    Each block: the queries attend to features and queries together, then a 4x MLP, both pre-norm
-    and residual; at the end LayerNorm and Linear. Features get no further positions. Flamingo
-    (arXiv 2204.14198), section 3.1 and appendix A.1.1.
-
-    Args:
-        d_vision: channels of a feature; the blocks are as wide.
-        d_llm: channels of a visual token.
-        queries: visual tokens of a picture, whatever its grid.
-        blocks: number of blocks.
-        heads: attention heads.
-
-    Raises:
-        ValueError: the heads do not divide the width.
-    """
-
-    def __init__(
-        self, d_vision: int, d_llm: int, queries: int = 64, blocks: int = 6, heads: int = 16
-    ) -> None:
-        super().__init__()
-        if d_vision % heads:
-            raise ValueError(
-                f"projector.heads={heads} does not divide the projector's width {d_vision}"
-            )
-        self.queries = nn.Parameter(torch.randn(queries, d_vision) * d_vision**-0.5)
-        self.blocks = nn.ModuleList(_ResamplerBlock(d_vision, heads) for _ in range(blocks))
-        self.outlet = nn.Sequential(nn.LayerNorm(d_vision), nn.Linear(d_vision, d_llm))
-
-    def tokens(self, side: int, extra: int = 0) -> int:
-        """As many as there are queries."""
-        return self.queries.shape[0]
-
-    def forward(
-        self, features: Float[Tensor, "images tokens d_vision"]
-    ) -> Float[Tensor, "images queries d_llm"]:
-        """Read each picture into the queries, then project."""
-        states = self.queries.to(features.dtype).expand(features.shape[0], -1, -1)
-        for block in self.blocks:
-            states = block(states, features)
-        return self.outlet(states)  # type: ignore[no-any-return]
-
-
-class _ResamplerBlock(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.feature_norm = nn.LayerNorm(width)
-        self.query_norm = nn.LayerNorm(width)
-        self.query = nn.Linear(width, width, bias=False)
-        self.key_value = nn.Linear(width, 2 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
-        self.mlp = nn.Sequential(
-            nn.LayerNorm(width),
-            nn.Linear(width, 4 * width, bias=False),
-            nn.GELU(),
-            nn.Linear(4 * width, width, bias=False),
-        )
-
-    def forward(self, states: Tensor, features: Tensor) -> Tensor:
-        normed = self.query_norm(states)
-        seen = torch.cat([self.feature_norm(features), normed], dim=1)
-        query = self._split(self.query(normed))
-        key, value = (self._split(part) for part in self.key_value(seen).chunk(2, dim=-1))
-        read = nn.functional.scaled_dot_product_attention(query, key, value)
-        states = states + self.out(read.transpose(1, 2).flatten(2))
-        widened: Tensor = self.mlp(states)
-        return states + widened
-
-    def _split(self, some: Tensor) -> Tensor:
-        parts: Tensor = some.view(*some.shape[:2], self.heads, -1)
-        return parts.transpose(1, 2)
 
 
 class IdentityProjector(Projector):
@@ -270,7 +234,7 @@ class IdentityProjector(Projector):
                 f" {d_llm}: expected equal widths, or projector=linear"
             )
 
-    def forward(
+    def project(
         self, features: Float[Tensor, "images tokens width"]
     ) -> Float[Tensor, "images tokens width"]:
         """The features."""

@@ -1,5 +1,7 @@
 """The vision-language model: visual tokens spliced into the text of a causal LLM."""
 
+from typing import overload
+
 import torch
 import torch.utils.checkpoint
 from jaxtyping import Bool, Float, Int
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 from vilax.models.encoder import Encoder
 from vilax.models.llm import LanguageModel
 from vilax.models.projector import Projector
+from vilax.models.views import Views, Visual
 
 IMAGE_TOKEN = -200
 """Marks a position that holds a visual token (LLaVA's constant; paper.md 1.5)."""
@@ -39,19 +42,33 @@ class VisionLanguageModel(nn.Module):
         return self.llm.embedding.weight.device
 
     @property
-    def tokens_per_image(self) -> int:
-        """Visual tokens of one picture after projection; 0 for a text-only model."""
+    def tokens_per_view(self) -> int:
+        """Visual tokens of a picture after projection, of pictures in tiles those of one view; 0
+        for a text-only model."""
         if self.encoder is None or self.projector is None:
             return 0
         extra = self.encoder.tokens - self.encoder.side**2
         return self.projector.tokens(self.encoder.side, extra)
 
-    def features(
-        self, pixels: Float[Tensor, "images 3 size size"]
-    ) -> Float[Tensor, "images tokens d_vision"]:
-        """Encoder features; without a graph where the whole encoder is frozen."""
+    @overload
+    def features(self, pixels: Tensor) -> Float[Tensor, "images tokens d_vision"]: ...
+
+    @overload
+    def features(self, pixels: Views) -> Views: ...
+
+    def features(self, pixels: Visual) -> Visual:
+        """Encoder features; without a graph where the whole encoder is frozen.
+
+        Args:
+            pixels: normalised pictures [images, 3, size, size], or their views.
+
+        Returns:
+            Features [images, tokens, d_vision], or those of the views.
+        """
         if self.encoder is None:
             raise ValueError("a text-only model was given pictures")
+        if isinstance(pixels, Views):
+            return pixels.of(self.features(pixels.values))
         trained = any(p.requires_grad for p in self.encoder.parameters())
         with torch.set_grad_enabled(trained and torch.is_grad_enabled()):
             return self.encoder(pixels)  # type: ignore[no-any-return]
@@ -63,7 +80,7 @@ class VisionLanguageModel(nn.Module):
     def embed(
         self,
         tokens: Int[Tensor, "rows length"],
-        features: Float[Tensor, "images tokens d_vision"] | None,
+        features: Visual | None,
     ) -> Float[Tensor, "rows length width"]:
         """Text embeddings with visual tokens in place of ``IMAGE_TOKEN``, in row-major order.
 
@@ -78,7 +95,7 @@ class VisionLanguageModel(nn.Module):
             return embeddings
         if self.projector is None:
             raise ValueError("a text-only model was given pictures")
-        visual: Tensor = self.projector(features).flatten(0, 1).to(embeddings.dtype)
+        visual = self._projected(features).to(embeddings.dtype)
         placeholders = int(is_visual.sum())
         if placeholders == 0:
             # A rank whose rows hold no picture still runs every trained part, with no effect.
@@ -89,13 +106,21 @@ class VisionLanguageModel(nn.Module):
             )
         return embeddings.masked_scatter(is_visual.unsqueeze(-1), visual)
 
+    def _projected(self, features: Visual) -> Float[Tensor, "visual width"]:
+        """Visual tokens of all pictures in one row."""
+        assert self.projector is not None
+        if isinstance(features, Views):
+            order = features.order(self.tokens_per_view)
+            return self.projector(features.values, order)  # type: ignore[no-any-return]
+        return self.projector(features).flatten(0, 1)  # type: ignore[no-any-return]
+
     def forward(
         self,
         tokens: Int[Tensor, "rows length"],
         positions: Int[Tensor, "rows length"],
         labels: Int[Tensor, "rows length"],
-        features: Float[Tensor, "images tokens d_vision"] | None = None,
-        pixels: Float[Tensor, "images 3 size size"] | None = None,
+        features: Visual | None = None,
+        pixels: Visual | None = None,
         loss_chunk: int = 4096,
     ) -> Float[Tensor, ""]:
         """Summed loss of packed rows; the caller divides by the global count.
@@ -104,8 +129,10 @@ class VisionLanguageModel(nn.Module):
             tokens: token ids, ``IMAGE_TOKEN`` where a visual token stands.
             positions: restart at 0 with each document.
             labels: aligned with ``tokens``; ``IGNORE`` where no loss is taken.
-            features: encoder features of the pictures in row-major order, where cached.
-            pixels: normalised pictures, where features are to be computed.
+            features: encoder features of the pictures in row-major order, where cached:
+                [images, tokens, d_vision], or views.
+            pixels: normalised pictures, where features are to be computed: [images, 3, size, size],
+                or views.
             loss_chunk: supervised positions whose logits exist at one time.
 
         Returns:

@@ -18,8 +18,8 @@ from vilax.evaluation.identity import asked_tasks, is_text
 from vilax.models.vlm import VisionLanguageModel
 from vilax.planning.blank import blank_llm, llm_config
 from vilax.planning.hardware import Gpu
-from vilax.planning.mix import TEXT
-from vilax.training.build import blank_encoder, build_projector
+from vilax.planning.mix import PICTURE, TEXT
+from vilax.training.build import blank_encoder, build_projector, build_transform, image_tokens
 
 QUESTION = {"bbh": 900.0, "drop": 300.0, "mmlu": 100.0}
 """Text tokens of a question by metric, an example in the prompt having as many; ours. BBH's three
@@ -152,9 +152,14 @@ def _sizes(llm: Llm, encoder: Encoder | None, projector: Projector | None) -> Si
         net = blank_llm(config)
         if encoder is not None and projector is not None:
             tower = blank_encoder(encoder)
-            joint = build_projector(projector, tower.width, net.width)
-            visual = VisionLanguageModel(tower, joint, net).tokens_per_image
-            picture = 2.0 * (_weights(tower) * tower.tokens + _weights(joint) * visual)
+            joint = build_projector(projector, tower.width, net.width, encoder.image_policy)
+            each = VisionLanguageModel(tower, joint, net).tokens_per_view
+            picture = 2.0 * (_weights(tower) * tower.tokens + _weights(joint) * each)
+            tokens = image_tokens(build_transform(encoder, tower), each)
+            visual = each
+            if not isinstance(tokens, int):
+                visual = tokens(PICTURE)
+                picture *= tokens.tiling.views(PICTURE)
     tables = 1 if config.tie_word_embeddings else 2
     return Sizes(
         blocks=_weights(net) - tables * head,

@@ -93,5 +93,6 @@ def blank_model(run: Run, parts: tuple[str, ...]) -> VisionLanguageModel:
             return VisionLanguageModel(None, None, llm)
         # Built once: to measure its features takes a forward pass.
         encoder = copy.deepcopy(meta_encoder(run.encoder))
-        projector = build_projector(run.projector, encoder.width, llm.width)
+        policy = run.encoder.image_policy
+        projector = build_projector(run.projector, encoder.width, llm.width, policy)
     return VisionLanguageModel(encoder, projector, llm)

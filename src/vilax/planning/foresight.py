@@ -9,6 +9,7 @@ import torch
 from vilax.artifacts.store import StaleSource
 from vilax.config.schema.execution import Trainer
 from vilax.config.schema.run import Run
+from vilax.data.tiles import TokensPerImage
 from vilax.planning.fixes import find_fixes
 from vilax.planning.hardware import USABLE
 from vilax.planning.plan import memory_planner
@@ -23,6 +24,8 @@ CONTAINER = (
     "/sys/fs/cgroup/memory/memory.limit_in_bytes",
 )
 """Where Linux says what a container may take (cgroups version 2, version 1)."""
+NARROW = 4096
+"""Height of a picture one pixel wide, in pixels."""
 
 
 def misfits(run: Run) -> Iterator[str]:
@@ -59,8 +62,15 @@ def misfits(run: Run) -> Iterator[str]:
         )
 
 
-def fullest(tokens_per_image: int) -> Mix:
-    """Rows of pictures and supervised tokens at once: the most memory that rows can take."""
+def fullest(tokens_per_image: TokensPerImage) -> Mix:
+    """Rows of pictures and supervised tokens at once: the most memory that rows can take.
+
+    Of pictures in tiles the narrowest, of which least is left beside the whole picture.
+    """
+    if not isinstance(tokens_per_image, int):
+        size = (1, NARROW)
+        views = tokens_per_image.tiling.views(size)
+        return Mix(1 / tokens_per_image(size), 1.0, 0.0, "", views)
     return Mix(1 / tokens_per_image if tokens_per_image else 0.0, 1.0, 0.0, "")
 
 

@@ -120,8 +120,9 @@ class MemoryPlanner:
         return state + self._beside(setting) + 4 * left
 
     def _images(self, tokens: int) -> int:
-        """Pictures in so many tokens, rounded up."""
-        return 0 if self.model.encoder is None else round(tokens * self.mix.images + 0.49)
+        """Pictures in so many tokens, of pictures in tiles their views, rounded up."""
+        views = self.mix.images * self.mix.views
+        return 0 if self.model.encoder is None else round(tokens * views + 0.49)
 
     def _peaks(self, setting: Setting) -> Peaks:
         tokens = setting.rows * self.stage.length

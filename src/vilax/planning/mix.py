@@ -2,10 +2,12 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
+from vilax.data.tiles import TokensPerImage
 from vilax.planning.work import Mix
 
 ROWS = 64
@@ -24,12 +26,20 @@ CHAT = (1.0, 300.0)
 """The same of conversations; ours, not the paper's."""
 TEXT = 200.0
 """Tokens of a document without pictures; ours."""
+PICTURE = (640, 480)
+"""Width and height of a picture, as most of COCO's have; ours."""
 ANSWERS = 0.5
 """Share of a conversation's text that carries loss; ours."""
 
 
-def mix_of(run: Run, name: str, tokens_per_image: int) -> Mix:
-    """Sample a stage's rows, or assume the paper's figures where its data cannot be read here."""
+def mix_of(run: Run, name: str, tokens_per_image: TokensPerImage) -> Mix:
+    """Sample a stage's rows, or assume the paper's figures where its data cannot be read here.
+
+    Args:
+        run: the configuration.
+        name: of the stage.
+        tokens_per_image: visual tokens of a picture, or what tells them by its size.
+    """
     stage = run.stages[name]
     try:
         return _sampled(run, name, stage, tokens_per_image)
@@ -37,7 +47,8 @@ def mix_of(run: Run, name: str, tokens_per_image: int) -> Mix:
         return _assumed(run, stage, tokens_per_image)
 
 
-def _sampled(run: Run, name: str, stage: Stage, tokens_per_image: int) -> Mix:
+def _sampled(run: Run, name: str, stage: Stage, tokens_per_image: TokensPerImage) -> Mix:
+    from vilax.data.decoding import header
     from vilax.data.feed import Feed
     from vilax.data.prompt import IGNORE, PromptEncoder
     from vilax.training.build import build_tokenizer_of
@@ -45,9 +56,14 @@ def _sampled(run: Run, name: str, stage: Stage, tokens_per_image: int) -> Mix:
     from vilax.training.seeding import derive
     from vilax.training.steps import numbers_of, stream_builder
 
+    def views_of(data: Any) -> int:
+        if isinstance(tokens_per_image, int):
+            return 1
+        return tokens_per_image.tiling.views(header(data)[1:])
+
     encoder = PromptEncoder(build_tokenizer_of(run.llm), tokens_per_image)
     seed = derive(stage_seed(run, stage), name, "data")
-    tokens = supervised = images = documents = rows = 0
+    tokens = supervised = images = views = documents = rows = 0
     with tempfile.TemporaryDirectory() as folder:
         build = stream_builder(run, stage, encoder, seed, Path(folder) / "quarantine.jsonl")
         feed = Feed(build, numbers_of(stage, 0, 1), stage.batch // stage.blend.streams)
@@ -59,13 +75,16 @@ def _sampled(run: Run, name: str, stage: Stage, tokens_per_image: int) -> Mix:
                         tokens += int((row.documents > 0).sum())
                         supervised += int((row.labels[1:] != IGNORE).sum())
                         images += len(row.images)
+                        views += sum(views_of(data) for data in row.images)
                         documents += len(row.keys)
         finally:
             feed.close()
-    return Mix(images / tokens, supervised / tokens, tokens / documents, f"{rows} rows of the data")
+    source = f"{rows} rows of the data"
+    each = views / images if images else 1.0
+    return Mix(images / tokens, supervised / tokens, tokens / documents, source, each)
 
 
-def _assumed(run: Run, stage: Stage, tokens_per_image: int) -> Mix:
+def _assumed(run: Run, stage: Stage, tokens_per_image: TokensPerImage) -> Mix:
     total = sum(stage.blend.corpora.values())
     pictures = text = supervised = 0.0
     for name, weight in stage.blend.corpora.items():
@@ -82,7 +101,11 @@ def _assumed(run: Run, stage: Stage, tokens_per_image: int) -> Mix:
         pictures += part * each
         text += part * each * words
         supervised += part * each * words * (ANSWERS if is_chat else 1.0)
-    document = pictures * tokens_per_image + text
-    return Mix(
-        pictures / document, supervised / document, document, "assumed (paper, Table 2): no data"
-    )
+    views, source = 1, "assumed (paper, Table 2): no data"
+    if isinstance(tokens_per_image, int):
+        each = tokens_per_image
+    else:
+        each, views = tokens_per_image(PICTURE), tokens_per_image.tiling.views(PICTURE)
+        source += f", pictures of {PICTURE[0]} x {PICTURE[1]}"
+    document = pictures * each + text
+    return Mix(pictures / document, supervised / document, document, source, views)

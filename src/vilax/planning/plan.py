@@ -7,7 +7,9 @@ import torch
 
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
+from vilax.data.tiles import TokensPerImage
 from vilax.models.freeze import apply_freeze
+from vilax.models.vlm import VisionLanguageModel
 from vilax.planning.blank import blank_model, llm_config
 from vilax.planning.counting import Counts, count
 from vilax.planning.fixes import find_fixes
@@ -16,7 +18,7 @@ from vilax.planning.memory import Memory, MemoryPlanner
 from vilax.planning.mix import mix_of
 from vilax.planning.setting import Setting, setting_of
 from vilax.planning.work import Mix, flops_per_token
-from vilax.training.build import freeze_plan
+from vilax.training.build import build_transform, freeze_plan, image_tokens
 from vilax.training.recipe import stages_of
 
 
@@ -111,7 +113,9 @@ def plan_stage(run: Run, name: str, machine: Machine) -> StagePlan:
     )
 
 
-def memory_planner(run: Run, name: str, mix: Callable[[int], Mix] | None = None) -> MemoryPlanner:
+def memory_planner(
+    run: Run, name: str, mix: Callable[[TokensPerImage], Mix] | None = None
+) -> MemoryPlanner:
     """What says the memory of a stage under one setting and another.
 
     Args:
@@ -126,8 +130,14 @@ def memory_planner(run: Run, name: str, mix: Callable[[int], Mix] | None = None)
     model = blank_model(run, run.stages[name].parts)
     with torch.device("meta"):
         apply_freeze(model, policy)
-    each = model.tokens_per_image
+    each = _image_tokens(run, model)
     return MemoryPlanner(run, name, model, policy, mix(each) if mix else mix_of(run, name, each))
+
+
+def _image_tokens(run: Run, model: VisionLanguageModel) -> TokensPerImage:
+    if model.encoder is None:
+        return 0
+    return image_tokens(build_transform(run.encoder, model.encoder), model.tokens_per_view)
 
 
 def _tokens(stage: Stage, mix: Mix) -> float:

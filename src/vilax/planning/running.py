@@ -44,7 +44,7 @@ class Load:
     Attributes:
         rows: rows of a forward pass.
         length: tokens of a row.
-        images: pictures of a forward pass.
+        images: pictures of a forward pass, of pictures in tiles their views.
         supervised: tokens with loss of a forward pass.
         chunk: supervised tokens whose logits exist at one time.
         checkpointing: blocks are computed again in backward.
@@ -126,7 +126,8 @@ def _llm(config: Any, run: Run, stage: Stage, plan: dict[str, PartPlan], load: L
         if "encoder" in stage.parts:
             encoder = meta_encoder(run.encoder)
             width, tokens = encoder.width, encoder.tokens
-            projector = build_projector(run.projector, width, llm.width)
+            policy = run.encoder.image_policy
+            projector = build_projector(run.projector, width, llm.width, policy)
         model = _Halves(projector, llm)
         _freeze(model, plan)
         if load.checkpointing:

@@ -18,12 +18,14 @@ class Mix:
         supervised: share of tokens with loss.
         document: mean length of a document, in tokens: attention reaches no further.
         source: where these come from.
+        views: views per picture; more than 1 of pictures in tiles.
     """
 
     images: float
     supervised: float
     document: float
     source: str
+    views: float = 1.0
 
 
 def flops_per_token(
@@ -60,7 +62,7 @@ def flops_per_token(
     pictures = 0.0
     for name in ("encoder", "projector"):
         weights, own = counts.parts[name]
-        tokens = model.encoder.tokens if name == "encoder" else model.tokens_per_image
+        tokens = model.encoder.tokens if name == "encoder" else model.tokens_per_view
         passes = 1.0
         if plan[name].mode != "frozen":
             passes += own / max(1, weights)
@@ -70,4 +72,4 @@ def flops_per_token(
         if name == "encoder" and plan[name].mode != "frozen":
             passes += 1
         pictures += 2 * weights * tokens * passes
-    return float(total + mix.images * pictures)
+    return float(total + mix.images * mix.views * pictures)

@@ -22,6 +22,7 @@ from vilax.config.schema.model import (
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
 from vilax.data.images import ImageTransform
+from vilax.data.tiles import Anyres, InternvlTiling, TileTokens, Tiling, TokensPerImage
 from vilax.micro.tokenizer import build_tokenizer
 from vilax.models import encoder as encoders
 from vilax.models import projector as projectors
@@ -29,6 +30,7 @@ from vilax.models.freeze import Adapter, PartPlan
 from vilax.models.fused_mlp import FusedMlpProjector
 from vilax.models.joined import FusedFeatures, ScaledFeatures
 from vilax.models.llm import LanguageModel
+from vilax.models.resampler import ResamplerProjector
 from vilax.models.vlm import VisionLanguageModel
 from vilax.training.seeding import seeded
 
@@ -41,7 +43,7 @@ PROJECTORS: dict[str, Callable[..., projectors.Projector]] = {
     "mlp_downsample": projectors.MlpDownsampleProjector,
     "pixel_shuffle": projectors.PixelShuffleProjector,
     "average_pool": projectors.AveragePoolProjector,
-    "resampler": projectors.ResamplerProjector,
+    "resampler": ResamplerProjector,
     "identity": projectors.IdentityProjector,
 }
 
@@ -91,17 +93,28 @@ def _encoder(config: EncoderConfig, blank: bool = False) -> encoders.Encoder:
     return ScaledFeatures(encoder, config.scales, config.grid) if config.scales else encoder
 
 
-def build_projector(config: Projector, d_vision: int, d_llm: int) -> projectors.Projector:
+def build_projector(
+    config: Projector, d_vision: int, d_llm: int, policy: str = "pad"
+) -> projectors.Projector:
     """A projector with fresh weights.
+
+    Args:
+        config: which.
+        d_vision: channels of a feature.
+        d_llm: channels of a visual token.
+        policy: the encoder's ``image_policy``; under ``anyres`` the projector has a newline.
 
     Raises:
         ConfigError: its sizes do not fit the encoder's or the LLM's.
     """
     options = config.model_dump(exclude={"kind"})
     try:
-        return PROJECTORS[config.kind](d_vision, d_llm, **options)
+        projector = PROJECTORS[config.kind](d_vision, d_llm, **options)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    if policy == "anyres":
+        projector.add_newline(d_llm)
+    return projector
 
 
 def build_tokenizer_of(config: Llm) -> PreTrainedTokenizerBase:
@@ -157,15 +170,38 @@ def build_model(
         with seeded(seed, "encoder"):
             encoder = build_encoder(run.encoder)
         with seeded(seed, "projector"):
-            projector = build_projector(run.projector, encoder.width, llm.width)
+            policy = run.encoder.image_policy
+            projector = build_projector(run.projector, encoder.width, llm.width, policy)
     return VisionLanguageModel(encoder, projector, llm), tokenizer  # type: ignore[arg-type]
 
 
 def build_transform(config: EncoderConfig, encoder: encoders.Encoder) -> ImageTransform:
     """How a picture's bytes become the encoder's input."""
     return ImageTransform(
-        size=encoder.image_size, policy=config.image_policy, mean=encoder.mean, std=encoder.std
+        size=encoder.image_size,
+        policy=config.image_policy,
+        mean=encoder.mean,
+        std=encoder.std,
+        tiling=_tiling(config, encoder.image_size),
     )
+
+
+def _tiling(config: EncoderConfig, side: int) -> Tiling | None:
+    if isinstance(config, FusedEncoder):
+        return None
+    if config.image_policy == "anyres":
+        return Anyres(side, config.pinpoints)
+    return InternvlTiling(side, config.max_tiles) if config.image_policy == "internvl" else None
+
+
+def image_tokens(transform: ImageTransform, each: int) -> TokensPerImage:
+    """Positions that a picture takes.
+
+    Args:
+        transform: how pictures reach the encoder.
+        each: visual tokens of a picture, of pictures in tiles those of one view.
+    """
+    return each if transform.tiling is None else TileTokens(transform.tiling, each)
 
 
 def freeze_plan(stage: Stage) -> dict[str, PartPlan]:

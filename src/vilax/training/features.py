@@ -12,13 +12,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vilax.artifacts.identity import VERSIONS
+from vilax.data.decoding import header
 from vilax.data.images import ImageTransform
+from vilax.data.tiles import TokensPerImage
 from vilax.models.encoder import Encoder
 from vilax.models.freeze import fingerprint
+from vilax.models.views import Visual
+from vilax.training.tiled import as_views
 
 ENCODE_BATCH = 16
-"""Pictures in a forward pass; always this many, because a kernel chosen by batch size could
-change the last bits of a picture's features with its company."""
+"""Pictures (or views of pictures) in a forward pass; always this many, because a kernel chosen by
+batch size could change the last bits of a picture's features with its company."""
 
 FLUSH_EVERY = 1024
 
@@ -42,11 +46,19 @@ class FeatureSource:
         encoder: put in eval mode and frozen here, where it is not already.
         transform: picture bytes to the encoder's input.
         cache: parent of the cache's folder; None keeps features in memory only.
+        tokens: visual tokens of a picture, as the LLM reads them.
     """
 
-    def __init__(self, encoder: Encoder, transform: ImageTransform, cache: Path | None) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        transform: ImageTransform,
+        cache: Path | None,
+        tokens: TokensPerImage = 0,
+    ) -> None:
         self.encoder = encoder.eval().requires_grad_(False)
         self.transform = transform
+        self._tokens = tokens
         self._known: dict[str, Tensor] = {}
         self._new: list[str] = []
         self._loaded: set[str] = set()
@@ -54,12 +66,24 @@ class FeatureSource:
         if cache is not None:
             state = f"{fingerprint(encoder)} {transform!r} {encoder.layer} {encoder.grid}"
             state += f" {encoder.class_token} {VERSIONS['encoder']}"
+            state += "" if transform.tiling is None else f" {transform.tiling!r}"
             digest = hashlib.sha256(state.encode()).hexdigest()[:24]
             self.folder = cache / "features" / digest
             self._read_shards()
 
-    def __call__(self, pictures: Sequence[bytes]) -> Float[Tensor, "images tokens width"]:
-        """Features of the pictures, in their order, on the CPU."""
+    def __call__(self, pictures: Sequence[bytes]) -> Visual:
+        """Features of the pictures, in their order, on the CPU: [images, tokens, width], or views
+        of pictures in tiles."""
+        keys = self.encode(pictures)
+        found = self._together(keys, pictures)
+        if self.folder is None:
+            self._new = []
+            for name in list(self._known)[: max(0, len(self._known) - KEPT)]:
+                del self._known[name]
+        return found
+
+    def encode(self, pictures: Sequence[bytes]) -> list[str]:
+        """Compute the features of pictures that are not known yet; the names of all of them."""
         keys = [picture_key(data) for data in pictures]
         missing = {
             key: data for key, data in zip(keys, pictures, strict=True) if key not in self._known
@@ -70,22 +94,39 @@ class FeatureSource:
             self._encode(some, [missing[name] for name in some])
         if self.folder is not None and len(self._new) >= FLUSH_EVERY:
             self.flush()
-        found = torch.stack([self._known[key] for key in keys])
-        if self.folder is None:
-            self._new = []
-            for name in list(self._known)[: max(0, len(self._known) - KEPT)]:
-                del self._known[name]
-        return found
+        return keys
+
+    def _together(self, keys: Sequence[str], pictures: Sequence[bytes]) -> Visual:
+        known = [self._known[key] for key in keys]
+        if isinstance(self._tokens, int):
+            return torch.stack(known)
+        counts = [len(features) for features in known]
+        sizes = [header(data)[1:] for data in pictures]
+        return as_views(torch.cat(known), counts, sizes, self._tokens)
 
     def _encode(self, names: list[str], pictures: list[bytes]) -> None:
-        device = next(self.encoder.parameters()).device
-        pixels = torch.stack([self.transform(data) for data in pictures]).to(device)
-        filled = torch.cat([pixels, pixels.new_zeros(ENCODE_BATCH - len(names), *pixels.shape[1:])])
-        with torch.no_grad():
-            features = self.encoder(filled)[: len(names)].float().cpu()
-        for name, feature in zip(names, features, strict=True):
+        pixels = [self.transform(data) for data in pictures]
+        if self.transform.tiling is None:
+            features = self._features(torch.stack(pixels))
+            found = list(features.unbind())
+        else:
+            views = torch.cat(pixels)
+            features = torch.cat([self._features(some) for some in views.split(ENCODE_BATCH)])
+            found = list(features.split([len(some) for some in pixels]))
+        for name, feature in zip(names, found, strict=True):
             self._known[name] = feature.clone()
         self._new += names
+
+    def _features(
+        self, pixels: Float[Tensor, "views 3 size size"]
+    ) -> Float[Tensor, "views tokens width"]:
+        """Of at most ``ENCODE_BATCH`` pictures or views, filled up to so many."""
+        device = next(self.encoder.parameters()).device
+        pixels = pixels.to(device)
+        blank = pixels.new_zeros(ENCODE_BATCH - len(pixels), *pixels.shape[1:])
+        with torch.no_grad():
+            found: Tensor = self.encoder(torch.cat([pixels, blank]))
+        return found[: len(pixels)].float().cpu()
 
     def _read_shards(self) -> None:
         if self.folder is None or not self.folder.exists():

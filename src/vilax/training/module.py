@@ -17,6 +17,7 @@ from torch.distributed.fsdp import FSDPModule
 
 from vilax.config.schema.stage import Stage
 from vilax.models.freeze import PartPlan
+from vilax.models.views import Views, Visual
 from vilax.models.vlm import VisionLanguageModel, count_supervised
 from vilax.training.optimisation import (
     build_optimizer,
@@ -121,10 +122,13 @@ class StageModule(L.LightningModule):
         """AdamW over what is trained."""
         return build_optimizer(self.model, self.plan, self.stage.optimizer)
 
-    def forward(self, part: Any, visual: Tensor | None) -> Tensor:
+    def forward(self, part: Any, visual: Visual | None) -> Tensor:
         """Summed loss of one micro-batch."""
+        given: dict[str, Visual | None]
         if self.normalise is None or visual is None:
             given = {"features": visual}
+        elif isinstance(visual, Views):
+            given = {"pixels": visual.of(self.normalise(visual.values))}
         else:
             given = {"pixels": self.normalise(visual)}
         total: Tensor = self.model(

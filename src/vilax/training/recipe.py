@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 DATA_SOURCES = (
     "chat",
+    "decoding",
     "derive",
     "document",
+    "encoded",
     "energon",
     "engine",
     "formats",
@@ -29,10 +31,12 @@ DATA_SOURCES = (
     "pictures",
     "png",
     "prompt",
+    "resampling",
     "selection",
     "signatures",
     "splitting",
     "templates",
+    "tiles",
     "video",
 )
 """Modules of ``vilax.data`` that shape rows; the tools beside them do not."""
@@ -45,7 +49,9 @@ SOURCES = (
     "vilax.training.optimisation",
     "vilax.training.seeding",
     "vilax.training.sources",
+    "vilax.training.sight",
     "vilax.training.steps",
+    "vilax.training.tiled",
 )
 """Modules whose source shapes a stage's result; their hash is recorded with it."""
 

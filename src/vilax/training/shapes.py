@@ -8,8 +8,14 @@ from vilax.config.errors import ConfigError
 from vilax.config.schema.model import Llm, ScratchLlm
 from vilax.config.schema.run import Run
 from vilax.data.images import ImageTransform
+from vilax.data.tiles import TokensPerImage
 from vilax.models.architecture import config_of
-from vilax.training.build import blank_encoder, build_projector, build_transform
+from vilax.training.build import (
+    blank_encoder,
+    build_projector,
+    build_transform,
+    image_tokens,
+)
 
 
 @dataclass(frozen=True)
@@ -17,11 +23,12 @@ class Shapes:
     """What of a model shapes its data.
 
     Attributes:
-        tokens_per_image: visual tokens of a picture after projection; 0 for a text-only model.
+        tokens_per_image: visual tokens of a picture after projection, or what tells them by its
+            size; 0 for a text-only model.
         transform: how pictures reach the encoder; None for a text-only model.
     """
 
-    tokens_per_image: int = 0
+    tokens_per_image: TokensPerImage = 0
     transform: ImageTransform | None = None
 
 
@@ -36,8 +43,9 @@ def shapes_of(run: Run, parts: tuple[str, ...]) -> Shapes:
     encoder = blank_encoder(run.encoder)
     with torch.device("meta"):
         projector = build_projector(run.projector, encoder.width, llm_width(run.llm))
-    tokens = projector.tokens(encoder.side, encoder.tokens - encoder.side**2)
-    return Shapes(tokens, build_transform(run.encoder, encoder))
+    each = projector.tokens(encoder.side, encoder.tokens - encoder.side**2)
+    transform = build_transform(run.encoder, encoder)
+    return Shapes(image_tokens(transform, each), transform)
 
 
 def llm_width(config: Llm) -> int:

@@ -11,7 +11,7 @@ from vilax.config.schema.stage import Stage
 from vilax.data.document import Document
 from vilax.data.formats import Reader, open_corpus
 from vilax.data.prompt import PromptEncoder
-from vilax.data.selection import select
+from vilax.data.selection import Selected, select
 from vilax.data.storage import place
 from vilax.micro import corpora as micro_corpora
 
@@ -53,7 +53,15 @@ def open_reader(run: Run, name: str, encoder: PromptEncoder | None = None) -> Re
 
     if encoder is None:
         return select(reader, corpus.select)
-    return select(reader, corpus.select, tokens, f"{corpus.template} {encoder.fingerprint()}")
+    by = f"{corpus.template} {encoder.fingerprint()} {encoder.counting}"
+    return select(reader, corpus.select, tokens, by)
+
+
+def shows_videos(reader: Reader) -> bool:
+    """Whether the pictures of a corpus are frames of videos."""
+    from vilax.data.formats.video import VideoReader
+
+    return isinstance(reader.reader if isinstance(reader, Selected) else reader, VideoReader)
 
 
 def held_out_path(run: Run, name: str) -> str | None:

@@ -2,8 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,13 @@ from vilax.artifacts.identity import sources_hash
 from vilax.artifacts.run_record import MetricsWriter, write_run_json
 from vilax.artifacts.store import Claim, Entry, Store
 from vilax.artifacts.weights import save_weights
-from vilax.config.locate import cache_dir, store_dir
+from vilax.config.locate import store_dir
 from vilax.config.schema.run import Run
 from vilax.data.feed import Feed
-from vilax.data.intake import Prepare
-from vilax.data.pictures import Squared
 from vilax.data.prompt import PromptEncoder
 from vilax.models.freeze import apply_freeze, fingerprint, merge_adapters, parts_of
 from vilax.models.vlm import VisionLanguageModel
-from vilax.training.build import build_model, build_transform, freeze_plan
-from vilax.training.features import FeatureSource
+from vilax.training.build import build_model, freeze_plan
 from vilax.training.module import StageModule, TrainingStopped
 from vilax.training.recipe import (
     SOURCES,
@@ -41,7 +37,8 @@ from vilax.training.recipe import (
 )
 from vilax.training.resume import Resume
 from vilax.training.seeding import derive, seed_all
-from vilax.training.steps import StepLoader, Visual, numbers_of, stream_builder
+from vilax.training.sight import sight_of
+from vilax.training.steps import StepLoader, numbers_of, stream_builder
 from vilax.training.strategy import build_trainer, device_of, shard_model, start_processes
 from vilax.training.watch import CONSOLE, StageBar, parts_table
 from vilax.training.weights import load_parts, part_tensors, save_parts
@@ -140,8 +137,8 @@ def _train(
     if visible and rank == 0:
         CONSOLE.print(parts_table(name, model, plan, model.llm.attention))
 
-    sight = _sight(run, model, plan["encoder"].mode == "frozen")
-    encoder = PromptEncoder(tokenizer, model.tokens_per_image)
+    sight = sight_of(run, model, plan["encoder"].mode == "frozen")
+    encoder = PromptEncoder(tokenizer, sight.tokens)
     build = stream_builder(
         run, stage, encoder, derive(seed, name, "data"), folder / QUARANTINE, sight.prepare
     )
@@ -235,36 +232,6 @@ def save_adapters(adapters: dict[str, Tensor], folder: Path) -> None:
     """Write the adapters of a stage beside the weights that they were merged into."""
     whole = {name: tensor.cpu().contiguous() for name, tensor in adapters.items()}
     save_weights(whole, folder / "adapter.safetensors")
-
-
-@dataclass(frozen=True)
-class Sight:
-    """How pictures reach the model.
-
-    Attributes:
-        visual: pictures of a micro-batch to what the model takes; None for text alone.
-        dummy: a picture without content, for micro-batches that have none.
-        prepare: makes what is done to each picture before packing; None: it is looked at only.
-        normalise: eight-bit pixels to what the encoder takes; None: ``visual`` gives features.
-    """
-
-    visual: Visual | None = None
-    dummy: Tensor | None = None
-    prepare: Callable[[], Prepare] | None = None
-    normalise: Callable[[Tensor], Tensor] | None = None
-
-
-def _sight(run: Run, model: VisionLanguageModel, is_frozen: bool) -> Sight:
-    if model.encoder is None:
-        return Sight()
-    transform = build_transform(run.encoder, model.encoder)
-    size = model.encoder.image_size
-    if run.features.cache and is_frozen:
-        source = FeatureSource(model.encoder, transform, cache_dir())
-        return Sight(source, torch.zeros(1, model.encoder.tokens, model.encoder.width))
-    squared = Squared(transform)
-    blank = torch.zeros(1, 3, size, size, dtype=torch.uint8)
-    return Sight(squared.batch, blank, lambda: squared, transform.normalise)
 
 
 class FrozenProof(Callback):

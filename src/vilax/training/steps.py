@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
+from vilax.config.errors import ConfigError
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
 from vilax.data.engine import CorpusSource, Counts, Stream
@@ -17,9 +16,10 @@ from vilax.data.feed import Feed
 from vilax.data.intake import Prepare
 from vilax.data.packing import PackedBatch
 from vilax.data.prompt import PromptEncoder
-from vilax.training.sources import corpus_config, open_reader
+from vilax.models.views import Visual
+from vilax.training.sources import corpus_config, open_reader, shows_videos
 
-Visual = Callable[[Sequence[Any]], Float[Tensor, "images ..."]]
+See = Callable[[Sequence[Any]], Visual]
 """Pictures to what the model takes: pixels, or features where the encoder is frozen."""
 
 
@@ -34,7 +34,7 @@ class StepBatch:
     """
 
     parts: list[PackedBatch]
-    visual: list[Tensor | None]
+    visual: list[Visual | None]
     wait: float
 
     def to(self, device: torch.device | str) -> "StepBatch":
@@ -50,12 +50,18 @@ def open_sources(run: Run, stage: Stage, encoder: PromptEncoder) -> dict[str, Co
     """Corpora of a stage's blend, as its streams take them.
 
     Raises:
-        ConfigError: a corpus does not exist, naming the key and the path.
+        ConfigError: a corpus does not exist, naming the key and the path; or it shows videos to a
+            model that reads pictures in tiles.
     """
     sources: dict[str, CorpusSource] = {}
     for name in stage.blend.corpora:
         corpus = corpus_config(run, name)
         reader = open_reader(run, name, encoder)
+        if not isinstance(encoder.tokens_per_image, int) and shows_videos(reader):
+            raise ConfigError(
+                f"encoder.image_policy={run.encoder.image_policy} with corpus {name!r}, which shows"
+                " videos: every frame would be cut into tiles; expected pad, resize or crop"
+            )
         sources[name] = CorpusSource(reader, corpus.template, corpus.derive)
     return sources
 
@@ -74,7 +80,7 @@ class StepLoader:
     """
 
     def __init__(
-        self, feed: Feed, micro_rows: int, visual: Visual | None, dummy: Tensor | None
+        self, feed: Feed, micro_rows: int, visual: See | None, dummy: Visual | None
     ) -> None:
         self.feed = feed
         self.micro_rows = micro_rows
@@ -94,7 +100,7 @@ class StepLoader:
         # Without a length Lightning fetches one batch ahead and the saved position is one off.
         return 2**31
 
-    def _visual(self, part: PackedBatch) -> Tensor | None:
+    def _visual(self, part: PackedBatch) -> Visual | None:
         if self.visual is not None and part.images:
             return self.visual(part.images)
         return self.dummy

@@ -44,7 +44,7 @@ def page_of(
 ) -> tuple[str, Tally]:
     """The page of these documents, and its totals."""
     encoder = MarkedEncoder(byte_tokenizer(), VISUAL)
-    album, tally = Album(), Tally(["web"], VISUAL)
+    album, tally = Album(), Tally(["web"])
     shown: list[Shown] = []
     for number, row in enumerate(rows_of(encoder, documents, length), 1):
         tally.add(row)

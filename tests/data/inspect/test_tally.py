@@ -35,7 +35,7 @@ def test_a_sound_blend_gets_no_remark() -> None:
 
 
 def test_what_is_worth_a_look_is_said() -> None:
-    tally = Tally(["a", "b"], 4)
+    tally = Tally(["a", "b"])
     tally.positions = 20_000
     tally.corpora["a"] = CorpusTally(300, 10_000, 100, 290, 500)
     tally.corpora["b"] = CorpusTally(100, 2_000, 1_000, 10, 0)
@@ -47,7 +47,7 @@ def test_what_is_worth_a_look_is_said() -> None:
          "96.7% of the images", "3.3% of the images", "40% of all positions are padding")
     ):  # fmt: skip
         assert word in said[number]
-    none = Tally(["a", "b"], 4)
+    none = Tally(["a", "b"])
     assert remarks(dataclasses.replace(FACTS), none)[0] == "a: no document of it is in these rows."
 
 
@@ -56,7 +56,7 @@ def test_unknown_tokens_and_unseen_pictures_are_counted() -> None:
     encoder = PromptEncoder(chosen, 0)
     document = question("q", "what is zebra ?", "a zebra")
     row = pack([encoder.document(document, "raw")], 32, encoder.pad_id)
-    tally = Tally(["web"], 0, chosen.unk_token_id)
-    tally.add(dataclasses.replace(row, images=(b"picture",)))
+    tally = Tally(["web"], chosen.unk_token_id)
+    tally.add(dataclasses.replace(row, images=(b"picture",), spans=(0,)))
     assert tally.total.unknown == 2
     assert tally.total.images == 0 and tally.unseen == 1

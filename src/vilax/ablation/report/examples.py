@@ -184,7 +184,7 @@ def thumbnail(data: bytes) -> str:
     Raises:
         BadSample: it cannot be decoded.
     """
-    from vilax.data.images import decode
+    from vilax.data.decoding import decode
 
     picture = decode(data)
     picture.thumbnail((SIDE, SIDE))

@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
+from vilax.data.decoding import decode
 from vilax.data.document import Image
-from vilax.data.images import decode
 
 SIDE = 480
 """Longest side of a picture on the page, in pixels."""

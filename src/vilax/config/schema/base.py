@@ -18,6 +18,17 @@ class Node(BaseModel):
     )
 
 
+def added(default: Any, **constraints: Any) -> Any:
+    """A key that came after results were stored: at its default it is not hashed, so that they
+    keep their identity.
+
+    Args:
+        default: the key's default value, which gives what was done before there was the key.
+        **constraints: as for ``execution``.
+    """
+    return Field(default, json_schema_extra={"added": True}, **constraints)
+
+
 def execution(default: Any, **constraints: Any) -> Any:
     """A key that changes how a run executes but never its results; it is not hashed.
 

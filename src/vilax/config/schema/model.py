@@ -4,7 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from vilax.config.schema.base import Node, execution
+from vilax.config.schema.base import Node, added, execution
+
+Grid = tuple[Annotated[int, Field(ge=1, le=16)], Annotated[int, Field(ge=1, le=16)]]
+"""Rows and columns of tiles."""
+
+LLAVA_NEXT: tuple[Grid, ...] = ((1, 2), (2, 1), (2, 2), (3, 1), (1, 3))
+"""Grids of LLaVA-NeXT's releases, in their order."""
 
 
 class EncoderBase(Node):
@@ -23,8 +29,14 @@ class EncoderBase(Node):
     """Keep the class token as the first visual token, where the encoder has one."""
     grid: int | None = Field(None, ge=1, le=64)
     """Average-pool the feature grid to grid x grid tokens; null keeps the encoder's own."""
-    image_policy: Literal["pad", "resize", "crop"] = "pad"
-    """How a picture becomes square: padded with the mean colour, stretched, or cropped."""
+    image_policy: Literal["pad", "resize", "crop", "anyres", "internvl"] = "pad"
+    """How a picture becomes square: padded with the mean colour, stretched, or cropped. Or in tiles
+    of the encoder's size: anyres (LLaVA-NeXT), internvl."""
+    pinpoints: tuple[Grid, ...] = added(LLAVA_NEXT, min_length=1, max_length=64)
+    """Of ``anyres``: grids that a picture may be cut into, each [rows, columns]; of two that fit as
+    well the first is taken."""
+    max_tiles: int = added(12, ge=1, le=64)
+    """Of ``internvl``: tiles of a picture, at most; the whole picture comes on top."""
 
 
 class TimmEncoder(EncoderBase):

@@ -1,7 +1,7 @@
 """Rows as they are shown: documents, runs of tokens that are alike, pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -165,20 +165,21 @@ def show_row(
         most_images: pictures of a row, at most.
     """
     length = len(row.tokens)
-    pictures = iter(row.images)
+    owners = np.full(length, -1)
+    owners[row.tokens == IMAGE_TOKEN] = np.repeat(np.arange(len(row.spans)), row.spans)
     documents = []
     for index, (key, corpus) in enumerate(zip(row.keys, row.corpora, strict=True), 1):
         places = np.flatnonzero(row.documents == index)
         start, end = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
         tokens, labels = row.tokens[start:end], row.labels[start:end]
-        encoded = Encoded(key, corpus, tokens, labels, ())
+        encoded = Encoded(key, corpus, tokens, labels, (), ())
         marked = encoder.explain(encoded, length, most_images)
         parts = _parts(tokens, marked, encoder)
-        runs = _runs(start, tokens, labels != IGNORE, parts, encoder)
+        runs = _runs(start, tokens, labels != IGNORE, parts, owners[start:end], encoder)
         numbered = tuple(
             run
             if run.part != Part.IMAGE
-            else Run(run.start, run.end, run.loss, run.part, (), album.add(next(pictures)))
+            else replace(run, picture=album.add(row.images[int(owners[run.start])]))
             for run in runs
         )
         supervised = int((labels != IGNORE).sum())
@@ -206,18 +207,15 @@ def _runs(
     tokens: "np.ndarray[Any, np.dtype[np.int64]]",
     losses: "np.ndarray[Any, np.dtype[np.bool_]]",
     parts: Sequence[int],
+    owners: "np.ndarray[Any, np.dtype[np.int64]]",
     encoder: MarkedEncoder,
 ) -> list[Run]:
     runs = []
-    each = max(1, encoder.tokens_per_image)
-    visual = -1
 
     def kind(at: int) -> tuple[int, bool, int]:
-        nonlocal visual
-        visual += parts[at] == Part.IMAGE
         # Special tokens stand alone, and so does each picture.
         alone = at if parts[at] == Part.SPECIAL else 0
-        return parts[at], bool(losses[at]), visual // each if parts[at] == Part.IMAGE else -alone
+        return parts[at], bool(losses[at]), int(owners[at]) if parts[at] == Part.IMAGE else -alone
 
     for (part, loss, _), some in groupby(range(len(tokens)), kind):
         places = list(some)

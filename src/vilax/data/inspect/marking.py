@@ -2,7 +2,6 @@
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from vilax.data.inspect.spelling import Spelling
 from vilax.data.prompt import Encoded, PromptEncoder
 from vilax.data.splitting import split_long
 from vilax.data.templates import Begin, Frame, Style
+from vilax.data.tiles import TokensPerImage
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -64,7 +64,7 @@ class MarkedEncoder(PromptEncoder):
     """
 
     def __init__(
-        self, tokenizer: "PreTrainedTokenizerBase", tokens_per_image: Callable[[], int] | int
+        self, tokenizer: "PreTrainedTokenizerBase", tokens_per_image: TokensPerImage
     ) -> None:
         super().__init__(tokenizer, tokens_per_image)
         self.spelling = Spelling(tokenizer)
@@ -81,7 +81,10 @@ class MarkedEncoder(PromptEncoder):
         name = (document.corpus, document.key)
         if name in self._seen:
             self._size -= _size(self._seen.pop(name)[0])
-        bare = tuple(Image(b"") if isinstance(s, Image) else s for s in document.segments)
+        bare = tuple(
+            replace(self.sized(s), data=b"") if isinstance(s, Image) else s
+            for s in document.segments
+        )
         self._seen[name] = (replace(document, segments=bare), template)
         self._size += _size(document)
         while self._size > REMEMBERED and len(self._seen) > 1:
@@ -141,7 +144,7 @@ class MarkedEncoder(PromptEncoder):
                     kind = Part.FRAME
                 parts += [kind] * len(self.text(piece.text))
             elif isinstance(piece, Image):
-                parts += [Part.IMAGE] * self.tokens_per_image
+                parts += [Part.IMAGE] * self.positions(piece)
             elif piece is not None and not (isinstance(piece, Begin) and self._bos is None):
                 parts.append(Part.SPECIAL)
         return np.array(parts, dtype=np.uint8)

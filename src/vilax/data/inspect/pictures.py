@@ -3,13 +3,17 @@
 import base64
 import hashlib
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vilax.data.images import ImageTransform, header
+from vilax.data.decoding import header
+from vilax.data.images import ImageTransform
 
 if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import UInt8
     from PIL.Image import Image
 
 BUDGET = 5_000_000
@@ -67,6 +71,7 @@ class Album:
         """Every picture after preprocessing, and the side at which it is shown.
 
         Pixels are those before normalisation, which takes nothing from them; WebP loses a little.
+        The views of a picture in tiles stand side by side, in their order.
 
         Args:
             transform: what the encoder's pictures go through.
@@ -76,13 +81,9 @@ class Album:
         Raises:
             BadSample: a picture cannot be decoded.
         """
-        import numpy as np
-        import PIL.Image
-
         squares = []
         for data in self._files:
-            pixels = np.ascontiguousarray(transform.squared(data)[0].transpose(1, 2, 0))
-            squares.append(PIL.Image.fromarray(pixels))
+            squares.append(_square(transform.squared(data)[0], transform.size))
             tick()
         uris: list[str] = []
         side = transform.size
@@ -96,6 +97,21 @@ class Album:
             for uri, fact, data in zip(uris, facts, self._files, strict=True)
         ]
         return printed, side
+
+
+def _square(pixels: "UInt8[np.ndarray, '*views 3 size size']", size: int) -> "Image":
+    """A picture as the encoder gets it; its views, smaller, in rows of a square."""
+    import numpy as np
+    import PIL.Image
+
+    if pixels.ndim == 3:
+        return PIL.Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    across = math.ceil(math.sqrt(len(pixels)))
+    square = PIL.Image.new("RGB", (across * size, across * size))
+    for number, view in enumerate(pixels):
+        place = (number % across * size, number // across * size)
+        square.paste(PIL.Image.fromarray(np.ascontiguousarray(view.transpose(1, 2, 0))), place)
+    return square.resize((size, size), PIL.Image.Resampling.LANCZOS)
 
 
 def _uri(square: "Image", side: int) -> str:

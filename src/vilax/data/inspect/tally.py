@@ -9,7 +9,7 @@ import numpy as np
 
 from vilax.data.intake import Counts
 from vilax.data.packing import Row
-from vilax.data.prompt import IGNORE, IMAGE_TOKEN
+from vilax.data.prompt import IGNORE
 
 
 @dataclass
@@ -47,7 +47,6 @@ class Tally:
 
     Args:
         corpora: names, in the order of the blend.
-        tokens_per_image: positions that a picture takes; 0 for a model without an encoder.
         unknown: token id of what the vocabulary does not have, if there is one.
 
     Attributes:
@@ -59,16 +58,13 @@ class Tally:
         unseen: pictures that a model without an encoder is given and never sees.
     """
 
-    def __init__(
-        self, corpora: list[str], tokens_per_image: int, unknown: int | None = None
-    ) -> None:
+    def __init__(self, corpora: list[str], unknown: int | None = None) -> None:
         self.steps = 0
         self.rows = 0
         self.positions = 0
         self.corpora = {name: CorpusTally() for name in corpora}
         self.intake: dict[str, Counts] = {name: Counts() for name in corpora}
         self.unseen = 0
-        self._tokens_per_image = tokens_per_image
         self._unknown = unknown
 
     def add(self, row: Row) -> None:
@@ -76,17 +72,17 @@ class Tally:
         self.rows += 1
         self.positions += len(row.tokens)
         size = len(row.keys) + 1
-        self.unseen += 0 if self._tokens_per_image else len(row.images)
+        self.unseen += row.spans.count(0)
 
         def counted(mask: "np.ndarray[Any, np.dtype[np.bool_]]") -> list[int]:
             return np.bincount(row.documents[mask], minlength=size)[1:].tolist()  # type: ignore[no-any-return]
 
         tokens = counted(row.documents > 0)
         supervised = counted(row.labels != IGNORE)
-        visual = counted(row.tokens == IMAGE_TOKEN)
+        pictures = row.pictures()
         unknown = counted(row.tokens == self._unknown) if self._unknown is not None else [0] * size
         for number, corpus in enumerate(row.corpora):
-            images = visual[number] // self._tokens_per_image if self._tokens_per_image else 0
+            images = pictures[number]
             one = CorpusTally(1, tokens[number], supervised[number], images, unknown[number])
             one.lengths[max(1, tokens[number]).bit_length() - 1] += 1
             one.pictures[images] += 1

@@ -3,14 +3,14 @@
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vilax.config.schema.data import Template
+from vilax.data.decoding import decode_noted
 from vilax.data.document import Document, Image, Text
 from vilax.data.formats.files import BadSample, Reader
-from vilax.data.images import decode_noted
 from vilax.data.lint.findings import Finding, Severity
 from vilax.data.lint.repeats import digest
 from vilax.data.lint.texts import SPECIAL_TOKENS, special_pattern, text_faults
@@ -154,7 +154,14 @@ class Examiner:
         from vilax.data.splitting import split_long
 
         try:
-            encoded = self.encoder.document(document, self.template)
+            segments = tuple(
+                self.encoder.sized(s) if isinstance(s, Image) else s for s in document.segments
+            )
+        except BadSample:
+            # A picture whose header cannot be read, which has been named.
+            return
+        try:
+            encoded = self.encoder.document(replace(document, segments=segments), self.template)
         except (UnicodeError, TypeError):
             # Half a surrogate pair, which has been named.
             return

@@ -8,9 +8,9 @@ from multiprocessing import current_process, get_context
 
 import numpy as np
 
+from vilax.data.decoding import decode
 from vilax.data.document import Image, Text
 from vilax.data.formats.files import BadSample, Reader
-from vilax.data.images import decode
 from vilax.data.overlap.hashing import Look, look, near
 from vilax.data.overlap.texts import TextIndex
 

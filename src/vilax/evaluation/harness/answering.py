@@ -5,11 +5,8 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
-import torch
-from jaxtyping import Float
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.data import Template
@@ -17,6 +14,7 @@ from vilax.data.templates import find_style
 from vilax.evaluation.batches import Batch, plan_batches
 from vilax.evaluation.subject import Subject
 from vilax.models.decoding import generate, score
+from vilax.models.views import Visual
 
 Item = TypeVar("Item")
 
@@ -37,11 +35,13 @@ class Asking:
     Attributes:
         tokens: token ids, ``IMAGE_TOKEN`` where a visual token stands.
         pictures: encoded pictures in the order of their tokens.
+        spans: visual tokens of each picture.
         group: prompts of one group may begin alike, which is then computed once.
     """
 
     tokens: tuple[int, ...]
     pictures: tuple[bytes, ...]
+    spans: tuple[int, ...]
     group: Hashable
 
 
@@ -178,7 +178,7 @@ class Answerer:
     def _plan(self, asked: Sequence[Asking]) -> list[Batch]:
         return plan_batches(
             [one.tokens for one in asked],
-            [one.pictures for one in asked],
+            [list(zip(one.pictures, one.spans, strict=True)) for one in asked],
             [one.group for one in asked],
             self.batch,
             most_tokens=BATCH_TOKENS,
@@ -243,9 +243,7 @@ class Answerer:
             for some, values, own in zip(candidates, likely, said, strict=True)
         ]
 
-    def _features(
-        self, asked: Sequence[Asking]
-    ) -> list[Float[Tensor, "images tokens width"] | None]:
+    def _features(self, asked: Sequence[Asking]) -> list[Visual | None]:
         """Features of each prompt's pictures; every picture is encoded once."""
         place: dict[bytes, int] = {}
         for one in asked:
@@ -258,8 +256,6 @@ class Answerer:
         features = self.subject.features(list(place))
         features = features.to(self.subject.model.device, self.subject.dtype)
         return [
-            features[torch.tensor([place[picture] for picture in one.pictures])]
-            if one.pictures
-            else None
+            features[[place[picture] for picture in one.pictures]] if one.pictures else None
             for one in asked
         ]

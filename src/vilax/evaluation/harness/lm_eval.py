@@ -135,7 +135,7 @@ class VilaxLM(LM):  # type: ignore[misc]
         return start or [self._start], whole[len(start) :]
 
     def _ask(self, request: Any, tokens: Sequence[int]) -> Asking:
-        return Asking(tuple(tokens), (), request.task_name)
+        return Asking(tuple(tokens), (), (), request.task_name)
 
     def _fit(self, tokens: list[int], following: int) -> list[int]:
         """The last of the tokens, so that what follows fits into the context too."""

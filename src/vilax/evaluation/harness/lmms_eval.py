@@ -160,9 +160,10 @@ class VilaxLmms(lmms):  # type: ignore[misc]
         self, context: str, to_visual: Callable[[Any], Any] | None, doc: Any, task: str
     ) -> Asking:
         shown = to_visual(doc) if to_visual is not None else None
-        visuals = read_visuals(shown, self.frames, task)
+        in_tiles = not isinstance(self.subject.prompts.tokens_per_image, int)
+        visuals = read_visuals(shown, None if in_tiles else self.frames, task)
         encoded = self.subject.prompts.prompt(self.document(context, visuals), self.template)
-        return Asking(tuple(encoded.tokens.tolist()), encoded.images, task)
+        return Asking(tuple(encoded.tokens.tolist()), encoded.images, encoded.spans, task)
 
 
 def _windows(requests: Sequence[Any]) -> list[Sequence[Any]]:

@@ -18,13 +18,14 @@ MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 """Pixel formats that PNG holds as they are."""
 
 
-def read_visuals(shown: Any, frames: FrameSampling, task: str) -> list[tuple[bytes, ...]]:
+def read_visuals(shown: Any, frames: FrameSampling | None, task: str) -> list[tuple[bytes, ...]]:
     """Encoded pictures of each thing that a task shows.
 
     Args:
         shown: what the task's ``doc_to_visual`` returned: pictures and paths, in lists or not, or
             nothing.
-        frames: which frames of a video are shown.
+        frames: which frames of a video are shown; None: videos are not, for every frame would be
+            cut into tiles.
         task: its name, for errors.
 
     Raises:
@@ -45,6 +46,11 @@ def read_visuals(shown: Any, frames: FrameSampling, task: str) -> list[tuple[byt
     try:
         if path.suffix.lower() in PICTURES:
             return [(path.read_bytes(),)]
+        if frames is None:
+            raise ConfigError(
+                f"{task} shows the video {path}: a model that reads pictures in tiles is not shown"
+                " frames; expected encoder.image_policy=pad, resize or crop"
+            )
         return [tuple(frame.data for frame in sample_frames(path, frames))]
     except (BadSample, OSError) as error:
         raise ConfigError(f"{task}: {path} cannot be read: {error}") from error
