@@ -1,14 +1,16 @@
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.ablation.fakes import FakeStore, freezing
+from tests.ablation.fakes import FakeStore, fake_identity, freezing
 from vilax.ablation.collect import Collected, collect
 from vilax.ablation.executor import Outcome
 from vilax.ablation.graph import Graph, Node, build
+from vilax.config.schema.run import Run
 
 COUNTS = {"tokens": 1000, "images": 20, "documents": 50, "supervised": 400, "seconds": 12.0}
 
@@ -71,6 +73,51 @@ def test_scores_come_by_seed_task_shots_and_item(store: FakeStore, tmp_path: Pat
     assert set(collected.controls) == {0, 1}
     assert collected.unequal == ()
     assert collected.results["a", 1, "evaluation"].kind == "evaluation"
+
+
+def test_the_untouched_llm_is_measured_behind_the_first_projector(
+    store: FakeStore, tmp_path: Path
+) -> None:
+    def measured(run: Run, stage: str) -> str:
+        return f"{fake_identity(run, stage)}{run.stages['pretrain'].blend.model_dump_json()}"
+
+    lookup = replace(
+        store.lookup(),
+        measures_identity=measured,
+        find_measures=lambda run, stage: store.entries.get(f"measures:{measured(run, stage)}"),
+    )
+    comparison = freezing((0, 1))
+    graph = build([comparison], lookup)
+    # Arms a to c have one projector, arm d another; the LLM is frozen while it is aligned.
+    for seed in (0, 1):
+        keys = [graph.untouched["freezing", arm, seed] for arm in "abcd"]
+        assert keys[0] == keys[1] == keys[2] != keys[3]
+        assert {graph.nodes[key].stage for key in keys} == {"align"}
+    for seed in (0, 1):
+        for arm in "ad":
+            node = graph.nodes[graph.untouched["freezing", arm, seed]]
+            here = tmp_path / f"{arm}{seed}"
+            here.mkdir()
+            content = {"alignment": {"layers": [0], "values": [seed + ord(arm)]}}
+            (here / "measures.json").write_text(json.dumps(content))
+            store.put(node, here)
+    found = collect(comparison, graph, {}, lookup).base_measures
+    assert list(found) == [("a", "b", "c"), ("d",)]
+    values = {
+        arms: [one["alignment"]["values"] for one in seeds.values()]
+        for arms, seeds in found.items()
+    }
+    assert values == {("a", "b", "c"): [[97], [98]], ("d",): [[100], [101]]}
+
+
+def test_an_llm_trained_from_the_first_picture_on_has_no_base_line(store: FakeStore) -> None:
+    lookup = replace(
+        store.lookup(),
+        measures_identity=lambda run, stage: f"{fake_identity(run, stage)}-measured",
+        find_measures=lambda run, stage: None,
+    )
+    trained = freezing((0,), ("stages.align.freeze=llm_and_projector",))
+    assert build([trained], lookup).untouched == {}
 
 
 def test_a_stage_counts_as_trained_for_its_first_arm_only(store: FakeStore, tmp_path: Path) -> None:

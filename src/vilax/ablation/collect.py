@@ -86,7 +86,8 @@ class Collected:
         unequal: stages in which the arms did not see as much as each other.
         results: every stored result in it, by (arm, seed, stage); evaluations under ``evaluation``.
         measures: (arm, seed) to what ``measures.json`` of the arm's evaluated stage holds.
-        base_measures: seed to the same, of the base LLM.
+        base_measures: arms that share it, and seed, to the same of the untouched LLM: before
+            anything of it was trained on pictures.
         command: what repeats it; empty: ``vilax compare`` with its name.
     """
 
@@ -97,7 +98,9 @@ class Collected:
     unequal: tuple[str, ...]
     results: Mapping[tuple[str, int, str], Entry]
     measures: Mapping[tuple[str, int], Mapping[str, Any]] = field(default_factory=dict)
-    base_measures: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    base_measures: Mapping[tuple[str, ...], Mapping[int, Mapping[str, Any]]] = field(
+        default_factory=dict
+    )
     command: str = ""
 
 
@@ -137,7 +140,7 @@ def collect(
             _note_missing(facts, one, missing or node, outcomes)
             continue
         results[one.arm, one.seed, "evaluation"] = entry
-        found = _measured(graph, place, lookup)
+        found = _measured(graph.measures.get(place), graph, lookup)
         if found:
             measures[one.arm, one.seed] = found
         facts.scores[one.seed], facts.chance = read_scores(entry)
@@ -158,12 +161,30 @@ def collect(
         tuple(_unequal(resolved.comparison, arms.items())),
         results,
         measures,
+        _untouched(resolved, graph, lookup),
     )
 
 
-def _measured(graph: Graph, place: tuple[str, str, int], lookup: Lookup) -> Mapping[str, Any]:
-    """What was measured on an arm's result; empty where it was not."""
-    key = graph.measures.get(place)
+def _untouched(
+    resolved: Resolved, graph: Graph, lookup: Lookup
+) -> dict[tuple[str, ...], dict[int, Mapping[str, Any]]]:
+    """Measures of the untouched LLM, by the arms that have the same at every seed."""
+    shared: dict[tuple[str | None, ...], list[str]] = {}
+    for arm in resolved.arms:
+        keys = tuple(graph.untouched.get((resolved.name, arm, seed)) for seed in resolved.seeds)
+        if any(keys):
+            shared.setdefault(keys, []).append(arm)
+    found: dict[tuple[str, ...], dict[int, Mapping[str, Any]]] = {}
+    for keys, arms in shared.items():
+        seeds = zip(resolved.seeds, keys, strict=True)
+        every = {seed: _measured(key, graph, lookup) for seed, key in seeds}
+        if known := {seed: content for seed, content in every.items() if content}:
+            found[tuple(arms)] = known
+    return found
+
+
+def _measured(key: str | None, graph: Graph, lookup: Lookup) -> Mapping[str, Any]:
+    """What a node measured; empty where it did not."""
     if key is None or lookup.find_measures is None:
         return {}
     node = graph.nodes[key]

@@ -108,6 +108,8 @@ class Graph:
         evaluations: (comparison, arm, seed) to the key of its evaluation.
         measures: (comparison, arm, seed) to the key of its measures.
         controls: (comparison, seed) to the key of the base LLM's evaluation.
+        untouched: (comparison, arm, seed) to the key of the measures of the LLM before anything of
+            it was trained on pictures, behind the projector of the arm's first stage with these.
     """
 
     nodes: dict[str, Node]
@@ -115,6 +117,7 @@ class Graph:
     evaluations: dict[tuple[str, str, int], str]
     controls: dict[tuple[str, int], str]
     measures: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    untouched: dict[tuple[str, str, int], str] = field(default_factory=dict)
 
     @property
     def pending(self) -> list[Node]:
@@ -132,6 +135,7 @@ def build(comparisons: Sequence[Resolved], lookup: Lookup) -> Graph:
     evaluations: dict[tuple[str, str, int], str] = {}
     controls: dict[tuple[str, int], str] = {}
     measures: dict[tuple[str, str, int], str] = {}
+    untouched: dict[tuple[str, str, int], str] = {}
     for resolved in comparisons:
         for arm in resolved.runs:
             place = (resolved.name, arm.arm, arm.seed)
@@ -141,13 +145,30 @@ def build(comparisons: Sequence[Resolved], lookup: Lookup) -> Graph:
             measured = _add_measures(nodes, arm.run, arm.stage, label, lookup)
             if measured is not None:
                 measures[place] = measured
+            first = _untouched_stage(arm.run, arm.stage)
+            if first is not None:
+                key = _add_measures(nodes, arm.run, first, label, lookup)
+                if key is not None:
+                    untouched[place] = key
             base = resolved.comparison.control_stage
             if base in arm.run.order:
                 key = _add_evaluation(nodes, arm.run, base, f"control/{arm.seed}", lookup)
                 controls[resolved.name, arm.seed] = key
     _drop_idle(nodes)
     ordered = in_order(nodes, rounds(comparisons, evaluations, measures, controls))
-    return Graph(ordered, stages, evaluations, controls, measures)
+    return Graph(ordered, stages, evaluations, controls, measures, untouched)
+
+
+def _untouched_stage(run: Run, last: str) -> str | None:
+    """The first stage with pictures, where it leaves the LLM as it is; None otherwise.
+
+    Its alignment by layer is the base line of the arms': what the LLM is without their training.
+    """
+    trained = run.order[: run.order.index(last) + 1]
+    first = next((name for name in trained if "encoder" in run.stages[name].parts), None)
+    if first is None or not run.measures.alignment:
+        return None
+    return first if run.stages[first].freeze.llm.mode == "frozen" else None
 
 
 def _add_stages(

@@ -31,8 +31,13 @@ FILE = "measures.json"
 
 
 def measured_corpora(run: Run, stage: str) -> list[str]:
-    """Corpora of the pretraining blend, or of the stage where the recipe has no such stage."""
-    order = run.order[: run.order.index(stage) + 1]
+    """Corpora of the pretraining blend, or of the stage where the recipe has no such stage.
+
+    A stage with pictures is measured on them before they are trained on too, so that stages before
+    and after stand beside each other.
+    """
+    sees = "encoder" in run.stages[stage].parts
+    order = run.order if sees else run.order[: run.order.index(stage) + 1]
     return list(run.stages["pretrain" if "pretrain" in order else stage].blend.corpora)
 
 

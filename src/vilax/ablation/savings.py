@@ -1,6 +1,6 @@
 """What the stage store saves: seconds of all arms apart against seconds of what is distinct."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from vilax.ablation.collect import Collected
@@ -32,29 +32,44 @@ def savings(collected: Sequence[Collected], without: Collection[str] = ()) -> Sa
         without: names of stages to leave out, such as that of a base LLM which a peer would not
             train either.
     """
-    seconds: dict[tuple[str, str], float] = {}
+    return total(
+        (entry.identity, float(entry.meta.get("seconds", 0.0)))
+        for one in collected
+        for (_, _, stage), entry in one.results.items()
+        if stage not in without
+    )
+
+
+def total(results: Iterable[tuple[str, float]]) -> Savings:
+    """What sharing saved over results of arms and seeds, each by its identity and seconds."""
+    seconds: dict[str, float] = {}
     wanted, apart = 0, 0.0
-    for one in collected:
-        for (_, _, stage), entry in one.results.items():
-            if stage in without:
-                continue
-            took = float(entry.meta.get("seconds", 0.0))
-            wanted += 1
-            apart += took
-            seconds[entry.kind, entry.identity] = took
+    for identity, took in results:
+        wanted += 1
+        apart += took
+        seconds[identity] = took
     return Savings(wanted, len(seconds), apart, sum(seconds.values()))
 
 
 def sentences(collected: Sequence[Collected]) -> list[str]:
     """The savings in words, with and without the base LLM's stage; none where none is shared."""
-    every = savings(collected)
+    bases = {one.resolved.comparison.control_stage for one in collected} - {""}
+    return in_words(savings(collected), savings(collected, bases), bases)
+
+
+def in_words(every: Savings, without: Savings, bases: Collection[str]) -> list[str]:
+    """Savings in words; none where nothing is shared.
+
+    Args:
+        every: of all stages and evaluations.
+        without: with the stages of base LLMs left out.
+        bases: names of these stages; empty: there are none.
+    """
     if every.distinct == every.wanted:
         return []
     lines = [f"{_sentence(every)} ({every.distinct} results in place of {every.wanted})"]
-    bases = {one.resolved.comparison.control_stage for one in collected} - {""}
     if bases:
-        names = ", ".join(sorted(bases))
-        lines.append(f"stage {names} left out: {_sentence(savings(collected, bases))}")
+        lines.append(f"stage {', '.join(sorted(bases))} left out: {_sentence(without)}")
     return lines
 
 

@@ -141,7 +141,7 @@ def collected(folder: Path, seeds: tuple[int, ...] = (0,), items: int = 60) -> C
         facts.figures[one.seed] = read_figures(found)
     controls = {seed: draw("base", seed, ("text_relation",), items) for seed in seeds}
     measured = {(one.arm, one.seed): measures(one.arm, one.seed) for one in resolved.runs}
-    base = {seed: measures("base", seed) for seed in seeds}
+    base = {("a", "b", "c", "d"): {seed: measures("base", seed) for seed in seeds}}
     return Collected(resolved, arms, controls, {}, (), results, measured, base)
 
 

@@ -9,6 +9,7 @@ from filelock import FileLock
 from vilax.ablation.collect import Collected
 from vilax.ablation.report.content import content, empty
 from vilax.ablation.report.model import ComparisonReport, Report
+from vilax.ablation.report.sharing import saved
 from vilax.ablation.report.sweeps import sweeps
 from vilax.ablation.report.unrun import unrun
 from vilax.ablation.report.write import read, report_folder, write
@@ -48,7 +49,12 @@ def join(fresh: Mapping[str, ComparisonReport], scale: str, config_dir: Path | N
             kept = {n: one for n, one in last.open.items() if n not in comparisons}
             found = kept | found
         report = empty(scale).model_copy(
-            update={"comparisons": comparisons, "open": found, "sweeps": sweeps(folder)}
+            update={
+                "comparisons": comparisons,
+                "open": found,
+                "sweeps": sweeps(folder),
+                "savings": saved(comparisons),
+            }
         )
         return write(report, folder)
 

@@ -82,7 +82,10 @@ def comparison(one: Collected, has_examples: bool = True) -> ComparisonReport:
                 for task, control in settings.controls.items()
             },
             "training": training(one),
-            "base_measures": {str(s): measured(raw) for s, raw in one.base_measures.items()},
+            "base_measures": {
+                ", ".join(arms): {str(seed): measured(raw) for seed, raw in seeds.items()}
+                for arms, seeds in one.base_measures.items()
+            },
             "examples": examples(one, shots) if has_examples else None,
             "proof": proof(resolved),
             "timing": _timing(one.arms, evaluations),
@@ -105,6 +108,7 @@ def stated(settings: Comparison) -> dict[str, Any]:
         "title": settings.title,
         "question": settings.question,
         "stage": settings.stage,
+        "control_stage": settings.control_stage,
         "varies": settings.varies,
         "held_equal": settings.held_equal,
         "tuning": settings.tuning,
@@ -242,6 +246,14 @@ def _arm(arm: str, facts: ArmFacts, one: Collected) -> dict[str, Any]:
             for stage in facts.stages
         ],
         "seeds": seeds,
+        "evaluations": {
+            str(seed): {
+                "identity": entry.identity,
+                "seconds": round(float(entry.meta.get("seconds", 0.0)), 1),
+            }
+            for (a, seed, stage), entry in one.results.items()
+            if a == arm and stage == "evaluation"
+        },
     }
 
 

@@ -74,8 +74,9 @@ def _rows(one: ComparisonReport) -> Iterator[Row]:
                 yield row | {"name": f"{stage.name} {count}", "value": getattr(stage, count)}
         for seed, measured in facts.measures.items():
             yield from _measures(arm, seed, measured)
-    for seed, measured in one.base_measures.items():
-        yield from _measures("base", seed, measured)
+    for arms, seeds in one.base_measures.items():
+        for seed, measured in seeds.items():
+            yield from _measures(f"untouched LLM ({arms})", seed, measured)
     for task, by_arm in one.curves.items():
         for arm, points in by_arm.items():
             for k, point in points.items():

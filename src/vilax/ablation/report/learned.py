@@ -46,7 +46,12 @@ def alignment(one: ComparisonReport) -> list[Figure]:
 
     detail = "cosine similarity of visual and textual embeddings; deeper layers to the right"
     title = "Alignment of embeddings by layer"
-    return chart(title, detail, _lines(one, points, "base LLM"), "layer", zero=False)
+    lines = _lines(one, points)
+    for arms, seeds in one.base_measures.items():
+        # Where all arms have the same, it needs no name.
+        whose = "" if len(one.base_measures) == 1 else f" ({arms.replace(', ', ' ')})"
+        lines.append(_line(f"untouched LLM{whose}", list(seeds.values()), points, REFERENCE))
+    return chart(title, detail, lines, "layer", zero=False)
 
 
 def in_context(one: ComparisonReport) -> list[Figure]:
@@ -73,25 +78,26 @@ def _known(xs: Sequence[float], ys: Sequence[float | None]) -> Points:
     return [(float(x), y) for x, y in zip(xs, ys, strict=False) if y is not None]
 
 
-def _lines(
-    one: ComparisonReport, points: Callable[[Measured], Points], base: str = ""
-) -> list[Series]:
-    """A line per arm, its mean over seeds with the lowest and highest; the base LLM grey."""
+def _lines(one: ComparisonReport, points: Callable[[Measured], Points]) -> list[Series]:
+    """A line per arm."""
     own = styles(one)
-    sources = {arm: (list(a.measures.values()), own[arm]) for arm, a in one.arms.items()}
-    if base:
-        sources[base] = (list(one.base_measures.values()), REFERENCE)
-    series = []
-    for name, (seeds, style) in sources.items():
-        by_x: dict[float, list[float]] = {}
-        for found in seeds:
-            for x, y in points(found):
-                by_x.setdefault(x, []).append(y)
-        means = [(x, fmean(ys)) for x, ys in sorted(by_x.items())]
-        band = [(x, min(ys), max(ys)) for x, ys in sorted(by_x.items())]
-        is_dense = len(means) > MANY
-        series.append(Series(name, means, style, band if len(seeds) > 1 else (), is_dense))
-    return series
+    return [
+        _line(arm, list(facts.measures.values()), points, own[arm])
+        for arm, facts in one.arms.items()
+    ]
+
+
+def _line(
+    name: str, seeds: Sequence[Measured], points: Callable[[Measured], Points], style: int
+) -> Series:
+    """The mean over seeds with the lowest and highest."""
+    by_x: dict[float, list[float]] = {}
+    for found in seeds:
+        for x, y in points(found):
+            by_x.setdefault(x, []).append(y)
+    means = [(x, fmean(ys)) for x, ys in sorted(by_x.items())]
+    band = [(x, min(ys), max(ys)) for x, ys in sorted(by_x.items())]
+    return Series(name, means, style, band if len(seeds) > 1 else (), len(means) > MANY)
 
 
 def drift_table(one: ComparisonReport) -> Table:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vilax.ablation.report import learned, tables
+from vilax.ablation.report import learned, sharing, tables
 from vilax.ablation.report.limits import limits
 from vilax.ablation.report.model import ComparisonReport, Report
 from vilax.ablation.report.tables import Table
@@ -13,6 +13,8 @@ def markdown(report: Report) -> str:
     parts = [f"# vilax, {_text(report.scale)} scale\n\nResults gathered {report.generated}.\n"]
     for name, one in report.comparisons.items():
         parts.append(_comparison(name, one, report.scale))
+    if report.savings is not None:
+        parts += ["## What sharing saved\n", *_table(sharing.saved_table(report.savings)), ""]
     if report.open:
         parts += ["## Not run\n", *_open(report), ""]
     versions = ", ".join(f"{name} {value}" for name, value in report.versions.items())

@@ -46,6 +46,15 @@ class SeedReport(Part):
     """Endpoint to shots to figure, on the endpoint's scale."""
 
 
+class EvaluationReport(Part):
+    """The evaluation of one arm at one seed."""
+
+    identity: str
+    """Its key in the store."""
+    seconds: float
+    """What it took, whenever that was."""
+
+
 class ArmReport(Part):
     """One arm."""
 
@@ -71,6 +80,8 @@ class ArmReport(Part):
     seeds: dict[str, SeedReport]
     measures: dict[str, Measured] = Field(default_factory=dict)
     """Seed to what was measured on its evaluated stage."""
+    evaluations: dict[str, EvaluationReport] = Field(default_factory=dict)
+    """By seed."""
 
 
 class OpenArm(Part):
@@ -208,6 +219,8 @@ class ComparisonReport(Part):
     seeds: tuple[int, ...]
     stage: str
     """Stage whose result was evaluated."""
+    control_stage: str = ""
+    """Stage that makes the base LLM; empty: it is given."""
     varies: tuple[str, ...]
     held_equal: str
     unequal: tuple[str, ...]
@@ -228,8 +241,9 @@ class ComparisonReport(Part):
     """By the task that they stand for."""
     training: dict[str, dict[str, tuple[tuple[float, float], ...]]]
     """Stage to arms that share it to (supervised tokens, smoothed loss), at the first seed."""
-    base_measures: dict[str, Measured] = Field(default_factory=dict)
-    """Seed to what was measured on the base LLM."""
+    base_measures: dict[str, dict[str, Measured]] = Field(default_factory=dict)
+    """Arms that share it, and seed, to what was measured on the LLM that nothing had trained on
+    pictures yet, behind the projector of the first stage with pictures."""
     examples: Examples | None = None
     proof: ProofReport | None = None
     open_arms: dict[str, OpenArm] = Field(default_factory=dict)
@@ -244,6 +258,29 @@ class ComparisonReport(Part):
     """None where results cannot be gathered afresh by name."""
 
 
+class SavedReport(Part):
+    """Stages and evaluations of all arms and seeds, whenever they were made."""
+
+    wanted: int
+    """How many."""
+    distinct: int
+    """Different ones among them."""
+    apart: float
+    """Seconds, if each arm and seed made all of its own: without the store."""
+    shared: float
+    """Seconds of the distinct ones: with it."""
+
+
+class Savings(Part):
+    """What sharing saved over all comparisons of a report."""
+
+    every: SavedReport
+    without_base: SavedReport
+    """With the stages of base LLMs left out, which nobody would train anew for each arm."""
+    base_stages: tuple[str, ...]
+    """Names of these."""
+
+
 class Report(Part):
     """All comparisons of a scale."""
 
@@ -253,6 +290,8 @@ class Report(Part):
     versions: dict[str, str]
     sweeps: tuple[SweepProgress, ...] = ()
     """Sweeps in progress."""
+    savings: Savings | None = None
+    """None where nothing was run."""
     comparisons: dict[str, ComparisonReport]
     """Those that were run."""
     open: dict[str, ComparisonReport] = Field(default_factory=dict)

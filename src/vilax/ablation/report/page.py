@@ -17,7 +17,7 @@ from markupsafe import Markup
 from vilax.ablation.report import charts, exports, figures, learned, tables
 from vilax.ablation.report.limits import limits
 from vilax.ablation.report.model import ComparisonReport, Report
-from vilax.ablation.report.sharing import cost_table, sharing
+from vilax.ablation.report.sharing import cost_table, saved_table, sharing
 from vilax.ablation.report.wording import between, definition, digits, label, p_value, signed
 
 PLURAL = {"holds": "hold", "contradicts": "contradicted", "undecided": "undecided"}
@@ -35,6 +35,7 @@ def index(report: Report) -> str:
         "index.html",
         report,
         counts={word: words.count(word) for word in PLURAL},
+        saved=None if report.savings is None else saved_table(report.savings),
         open_claims=sum(len(one.claims) for one in report.open.values()),
         rows=any(one.claims for one in report.comparisons.values()),
         failures=[

@@ -1,9 +1,12 @@
 """Which arms share which stages, and what each arm cost."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from vilax.ablation.report.model import ComparisonReport
+from vilax.ablation.progress import clock
+from vilax.ablation.report.model import ComparisonReport, SavedReport, Savings
 from vilax.ablation.report.tables import Table, stages_of
+from vilax.ablation.savings import total
 
 
 @dataclass(frozen=True)
@@ -77,3 +80,45 @@ def cost_table(one: ComparisonReport) -> Table:
     ]
     headings = ["arm", "tokens", "alone", "trained for it", "stages trained", "stages reused"]
     return Table(headings, rows)
+
+
+def saved(comparisons: Mapping[str, ComparisonReport]) -> Savings | None:
+    """What sharing saved over comparisons together; None where nothing was run."""
+    bases = {one.control_stage for one in comparisons.values()} - {""}
+    every = _saved(comparisons, ())
+    if not every.wanted:
+        return None
+    return Savings(
+        every=every,
+        without_base=_saved(comparisons, bases),
+        base_stages=tuple(sorted(bases)),
+    )
+
+
+def saved_table(found: Savings) -> Table:
+    """Work with the store and without, and once more with the base LLM's stage left out."""
+    names = ", ".join(found.base_stages)
+    rows = [("all", found.every)] + ([(f"{names} left out", found.without_base)] if names else [])
+    return Table(
+        ["", "results", "distinct", "without the store", "with it", "of it"],
+        [
+            [
+                name,
+                f"{one.wanted:,}",
+                f"{one.distinct:,}",
+                clock(one.apart),
+                clock(one.shared),
+                f"{100 * one.shared / one.apart:.0f} %" if one.apart else "-",
+            ]
+            for name, one in rows
+        ],
+    )
+
+
+def _saved(comparisons: Mapping[str, ComparisonReport], without: Collection[str]) -> SavedReport:
+    found: list[tuple[str, float]] = []
+    for one in comparisons.values():
+        for arm in one.arms.values():
+            found += [(s.identity, s.seconds) for s in arm.stages if s.name not in without]
+            found += [(e.identity, e.seconds) for e in arm.evaluations.values()]
+    return SavedReport(**vars(total(found)))
