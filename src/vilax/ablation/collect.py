@@ -9,10 +9,10 @@ from typing import Any
 from vilax.ablation.claims import control_failure
 from vilax.ablation.comparison import ArmRun, Resolved
 from vilax.ablation.contrast import contrast
-from vilax.ablation.control import declared, measured_faults
 from vilax.ablation.executor import Outcome
 from vilax.ablation.graph import Graph, Lookup, Node
 from vilax.ablation.measuring import FILE
+from vilax.ablation.seen import counts_of, unequal
 from vilax.artifacts.store import Entry
 from vilax.config.schema.comparison import Comparison
 
@@ -20,8 +20,6 @@ TaskScores = dict[str, dict[int, dict[str, float]]]
 """Task to number of shots to item to score, 0 to 1."""
 TaskFigures = dict[str, dict[int, float]]
 """Task to number of shots to the task's figure in its own unit: percent, or 100 x CIDEr-D."""
-
-COUNTS = ("tokens", "images", "documents", "supervised")
 
 
 @dataclass(frozen=True)
@@ -243,9 +241,8 @@ def _note_missing(
 
 def stage_facts(name: str, seed: int, entry: Entry, reused: bool) -> StageFacts:
     """What the store says of a stage."""
-    counts = {count: float(entry.meta.get(count, 0)) for count in COUNTS}
     seconds = float(entry.meta["seconds"])
-    return StageFacts(name, seed, entry.identity, reused, seconds, counts)
+    return StageFacts(name, seed, entry.identity, reused, seconds, counts_of(entry))
 
 
 def read_scores(entry: Entry) -> tuple[TaskScores, dict[str, float]]:
@@ -292,11 +289,5 @@ def _unequal(comparison: Comparison, arms: Iterable[tuple[str, ArmFacts]]) -> li
     for arm, facts in arms:
         # Seeds draw other documents, so only runs of one seed are compared.
         first = min((stage.seed for stage in facts.stages), default=0)
-        counts[arm] = {
-            stage.name: stage.counts
-            for stage in facts.stages
-            if stage.seed == first
-            # A budget that is studied is meant to differ.
-            and not declared(f"stages.{stage.name}.budget", comparison.varies)
-        }
-    return measured_faults(comparison.held_equal, counts)
+        counts[arm] = {stage.name: stage.counts for stage in facts.stages if stage.seed == first}
+    return unequal(comparison, counts)

@@ -11,6 +11,8 @@ from rich.table import Table
 
 from vilax.ablation.comparison import Resolved, resolve_all
 from vilax.ablation.control import Budget, Proof, prove
+from vilax.ablation.elsewhere import planning_lookup
+from vilax.ablation.seen import COUNTS, Seen, seen
 from vilax.config.comparisons import comparison_names
 
 PIPE_WIDTH = 200
@@ -25,7 +27,8 @@ def main(argv: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="vilax check",
-        description="Prove that the arms of comparisons differ only in the keys they declare.",
+        description="Prove that the arms of comparisons differ only in the keys they declare, and,"
+        " where the store has them, that they saw as much as each other.",
     )
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="comparisons, or their folders (default: all)"
@@ -35,19 +38,24 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     is_sound = True
+    lookup = planning_lookup()
     names = options.names or comparison_names(options.config_dir, options.scale)
-    for resolved in resolve_all(names, (), options.scale, (), options.config_dir):
-        proof = prove(resolved)
-        console.print(table(resolved, proof))
+    # Nothing is reused: what a run saw is known whatever source code it ran.
+    extra = ("store.trust=versions",)
+    for resolved in resolve_all(names, (), options.scale, extra, options.config_dir):
+        proof, stored = prove(resolved), seen(resolved, lookup)
+        console.print(table(resolved, proof, stored))
         console.print(summary(proof), markup=False)
-        for fault in proof.faults:
+        console.print(stored_summary(stored), markup=False)
+        faults = (*proof.faults, *stored.faults)
+        for fault in faults:
             print(f"vilax: {resolved.name} is not controlled: {fault}", file=sys.stderr)
-        is_sound = is_sound and not proof.faults
+        is_sound = is_sound and not faults
     return 0 if is_sound else 2
 
 
-def table(resolved: Resolved, proof: Proof) -> Table:
-    """Keys that differ, and budgets, with the arms that have each value."""
+def table(resolved: Resolved, proof: Proof, stored: Seen) -> Table:
+    """Keys that differ, budgets, and what was seen, with the arms that have each value."""
     title = f"{resolved.name}: {resolved.comparison.title}"
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for heading in ("key", "value: arms", ""):
@@ -61,6 +69,18 @@ def table(resolved: Resolved, proof: Proof) -> Table:
         is_same = len(set(budget.values.values())) == 1
         word = ("equal" if is_same else "studied") if budget.is_equal else "NOT EQUAL"
         shown.add_row(f"{budget.stage}: {budget.unit}", grouped(amounts), word)
+    for stage in dict.fromkeys(name for stages in stored.counts.values() for name in stages):
+        for count in COUNTS:
+            amounts = {
+                arm: f"{stages[stage][count]:,.0f}"
+                for arm, stages in stored.counts.items()
+                if stage in stages
+            }
+            is_held = count == resolved.comparison.held_equal
+            if is_held or len(set(amounts.values())) > 1:
+                is_faulty = is_held and any(f.startswith(f"{stage} ") for f in stored.faults)
+                word = "NOT EQUAL" if is_faulty else "held equal" if is_held else ""
+                shown.add_row(f"{stage}: {count} seen", grouped(amounts), word)
     return shown
 
 
@@ -79,6 +99,14 @@ def _amount(budget: Budget, arm: str) -> str:
         return "no such stage"
     value = budget.values[arm]
     return "none" if value is None else f"{value:,}"
+
+
+def stored_summary(stored: Seen) -> str:
+    """What is known of runs, in a sentence."""
+    if not stored.counts:
+        return "no run is stored: what arms really saw is compared once they are"
+    missing = f"; nothing is stored of {', '.join(stored.missing)}" if stored.missing else ""
+    return f"what stored runs saw was compared{missing}"
 
 
 def summary(proof: Proof) -> str:
