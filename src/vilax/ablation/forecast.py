@@ -25,6 +25,8 @@ ASSUMED = {
     "evaluation of text": 5.0 / 4.5e5,
     "evaluation of sft": 13.0 / 7.5e5,
     "measures of sft": 3.0 / 6.4e4,
+    # Of the same documents by a model of the same size.
+    "measures of align": 3.0 / 6.4e4,
 }
 """Seconds per unit of cost with the micro scale's LLM, where nothing like it is stored: CPU time of
 one seed of freezing, corpus and joint_sft, as if each thread had a core to itself; rounded."""
