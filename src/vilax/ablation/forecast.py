@@ -17,19 +17,21 @@ by its FLOPs; assumed: as on another machine."""
 
 ASSUMED = {
     "micro world": 40.0 / 2e5,
-    "picture features": 150.0 / 5e5,
+    "picture features": 190.0 / 5e5,
     "text": 200.0 / 2e6,
-    "align": 50.0 / 6e6,
-    "pretrain": 80.0 / 9.6e6,
-    "sft": 33.0 / 1e6,
-    "evaluation of text": 5.0 / 4.5e5,
-    "evaluation of sft": 13.0 / 7.5e5,
-    "measures of sft": 3.0 / 6.4e4,
-    # Of the same documents by a model of the same size.
-    "measures of align": 3.0 / 6.4e4,
+    "align": 29.0 / 6e6,
+    "pretrain": 79.0 / 9.6e6,
+    "sft": 21.0 / 1e6,
+    "evaluation of text": 2.1 / 2.75e5,
+    "evaluation of sft": 9.6 / 7.5e5,
+    "measures of sft": 2.0 / 6.4e4,
 }
-"""Seconds per unit of cost with the micro scale's LLM, where nothing like it is stored: CPU time of
-one seed of freezing, corpus and joint_sft, as if each thread had a core to itself; rounded."""
+"""Seconds per unit of cost with the micro scale's LLM, where nothing like it is stored; rounded.
+
+align, pretrain, sft, its evaluation and its measures: medians of CPU seconds over sweeps of
+freezing, corpus and joint_sft, one thread each. Evaluation of text: median of stored wall times.
+Picture features: half of the CPU seconds of one run, for two threads share them. Micro world and
+text: wall time on two cores, of one run each."""
 
 
 @dataclass(frozen=True)
