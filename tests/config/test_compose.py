@@ -223,6 +223,7 @@ def test_composing_loads_no_torch() -> None:
 def test_paper_scale_carries_the_released_recipe() -> None:
     """paper.md 2.2."""
     run = compose_run(["scale=paper"])
+    assert run.trainer.precision == "bf16"
     stages = {name: run.stages[name] for name in run.order}
     rows = {n: (s.batch, s.length, s.rates.projector) for n, s in stages.items()}
     assert rows == {

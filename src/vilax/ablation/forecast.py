@@ -25,11 +25,13 @@ ASSUMED = {
     "evaluation of text": 2.1 / 2.75e5,
     "evaluation of sft": 9.6 / 7.5e5,
     "measures of sft": 2.0 / 6.4e4,
+    "measures of align": 2.0 / 6.4e4,
 }
 """Seconds per unit of cost with the micro scale's LLM, where nothing like it is stored; rounded.
 
 align, pretrain, sft, its evaluation and its measures: medians of CPU seconds over sweeps of
-freezing, corpus and joint_sft, one thread each. Evaluation of text: median of stored wall times.
+freezing, corpus and joint_sft, one thread each; measures of align as those of sft, of the same
+documents. Evaluation of text: median of stored wall times.
 Picture features: half of the CPU seconds of one run, for two threads share them. Micro world and
 text: wall time on two cores, of one run each."""
 
