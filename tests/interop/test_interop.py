@@ -331,10 +331,9 @@ def test_what_does_not_fit_is_named(
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"model_type": "llava_next"}, "tiles"),
         ({"model_type": "bert"}, "no known layout"),
         ({"mm_projector_type": "cabstractor"}, "cabstractor"),
-        ({"image_aspect_ratio": "anyres"}, "tiles are not imported"),
+        ({"image_aspect_ratio": "anyres"}, "tiles are imported of transformers"),
     ],
 )
 def test_other_layouts_are_refused_by_name(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 EXAMPLES = """\
 layouts, told apart by their content: LLaVA-1.5 and VILA 1.0 (one folder), a LLaVA mm_projector.bin
-(with --llm), VILA-1.5 (llm/, vision_tower/, mm_projector/), LLaVA of transformers, a run folder of
-prismatic (config.json, checkpoints/latest-checkpoint.pt).
+(with --llm), VILA-1.5 (llm/, vision_tower/, mm_projector/), LLaVA and LLaVA-NeXT of transformers, a
+run folder of prismatic (config.json, checkpoints/latest-checkpoint.pt).
 
 examples:
   vilax import llava-v1.5-7b/ --encoder clip-vit-large-patch14-336/ --to models/llava

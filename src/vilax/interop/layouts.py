@@ -17,6 +17,7 @@ from vilax.config.schema.model import (
     MlpProjector,
     Projector,
 )
+from vilax.interop.hf_reading import read_hf_llava, read_hf_next
 from vilax.interop.prismatic import is_prismatic, read_prismatic
 from vilax.interop.source import Source, read_json
 from vilax.interop.tensors import read_file, read_folder
@@ -63,63 +64,6 @@ def read_source(
     )
 
 
-def _hf_llava(folder: Path, config: dict[str, Any], encoder: str | None) -> Source:
-    whole = AutoConfig.from_pretrained(folder)
-    parts: dict[str, dict[str, Tensor]] = {"encoder": {}, "projector": {}, "llm": {}}
-    for name, tensor in read_folder(folder).items():
-        part, own = _hf_name(name)
-        parts[part][own] = tensor
-    layer, strategy = whole.vision_feature_layer, whole.vision_feature_select_strategy
-    if not isinstance(layer, int):
-        raise ConfigError(f"vision_feature_layer={layer}: expected one layer, not several")
-    has_class = hasattr(whole.vision_config, "projection_dim")
-    processor = _processor(folder)
-    return Source(
-        layout="transformers LLaVA",
-        vision=whole.vision_config,
-        text=whole.text_config,
-        encoder=parts["encoder"],
-        projector=parts["projector"],
-        llm=parts["llm"],
-        projector_config=MlpProjector(depth=2),
-        settings={
-            "layer": layer,
-            "class_token": strategy == "full" and has_class,
-            "image_policy": config.get("vilax_image_policy") or _policy(processor),
-        },
-        tokenizer=str(folder),
-        preprocessor=str(folder),
-        vocabulary=config.get("vilax_vocabulary"),
-    )
-
-
-def _hf_name(name: str) -> tuple[str, str]:
-    """Part and own name of a tensor of transformers' LLaVA, of this or older releases."""
-    name = name.removeprefix("model.")
-    if name.startswith("vision_tower."):
-        return "encoder", name.removeprefix("vision_tower.").removeprefix("vision_model.")
-    if name.startswith("multi_modal_projector."):
-        own = name.removeprefix("multi_modal_projector.")
-        return "projector", own.replace("linear_1", "layers.0").replace("linear_2", "layers.2")
-    own = name.removeprefix("language_model.")
-    return "llm", own if own.startswith(("model.", "lm_head.")) else f"model.{own}"
-
-
-def _processor(folder: Path) -> dict[str, Any]:
-    for name in ("preprocessor_config.json", "processor_config.json"):
-        if (folder / name).is_file():
-            found = read_json(folder / name)
-            inner: dict[str, Any] = found.get("image_processor", found)
-            return inner
-    raise ConfigError(f"{folder} has no preprocessor_config.json")
-
-
-def _policy(processor: Mapping[str, Any]) -> str:
-    if processor.get("do_pad"):
-        return "pad"
-    return "crop" if "shortest_edge" in processor.get("size", {}) else "resize"
-
-
 def _llava(folder: Path, config: dict[str, Any], encoder: str | None) -> Source:
     """LLaVA-1.5's own layout, and VILA's of its first release: one state dict."""
     tower = encoder or config.get("mm_vision_tower") or ""
@@ -129,7 +73,10 @@ def _llava(folder: Path, config: dict[str, Any], encoder: str | None) -> Source:
     for name, tensor in read_folder(folder).items():
         own = name.removeprefix("model.")
         if own == "image_newline":
-            raise ConfigError(f"{folder} has image_newline: tiles (AnyRes) are not imported")
+            raise ConfigError(
+                f"{folder} has image_newline: of this layout tiles (AnyRes) are not imported;"
+                " expected the same model in transformers' (model_type llava_next)"
+            )
         if own.startswith("mm_projector."):
             parts["projector"][_layers(own.removeprefix("mm_projector."))] = tensor
         elif own.startswith("vision_tower."):
@@ -164,7 +111,8 @@ def _llava_settings(config: Mapping[str, Any], vision: Any) -> dict[str, Any]:
     policies = {"pad": "pad", "square": "crop", "resize": "resize", None: "crop"}
     if aspect not in policies:
         raise ConfigError(
-            f"image_aspect_ratio={aspect}: expected pad, square or resize; tiles are not imported"
+            f"image_aspect_ratio={aspect}: expected pad, square or resize; tiles are imported"
+            " of transformers' layout (model_type llava_next)"
         )
     return {
         "layer": int(config.get("mm_vision_select_layer", -2)),
@@ -270,21 +218,19 @@ def _projector_alone(file: Path, config: dict[str, Any], encoder: str | None, ll
     )
 
 
-def _refuse_next(folder: Path, config: dict[str, Any], encoder: str | None) -> Source:
-    raise ConfigError(
-        f"{folder} is a LLaVA-NeXT: it reads pictures in tiles with image_newline between rows,"
-        " which are not imported; expected a LLaVA-1.5 or VILA"
-    )
-
-
 Reader = Callable[[Path, dict[str, Any], str | None], Source]
 
 READERS: dict[str, tuple[Callable[[Path, dict[str, Any]], bool], Reader]] = {
     "transformers LLaVA": (
         lambda folder, config: config.get("model_type") == "llava" and "vision_config" in config,
-        _hf_llava,
+        read_hf_llava,
     ),
-    "LLaVA-NeXT": (lambda folder, config: config.get("model_type") == "llava_next", _refuse_next),
+    "transformers LLaVA-NeXT": (
+        lambda folder, config: (
+            config.get("model_type") == "llava_next" and "vision_config" in config
+        ),
+        read_hf_next,
+    ),
     "VILA-1.5": (
         lambda folder, config: (folder / "llm").is_dir() and (folder / "mm_projector").is_dir(),
         _vila,

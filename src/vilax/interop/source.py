@@ -31,7 +31,8 @@ class Source:
         projector: its tensors, by our names.
         llm: its tensors, by the causal LLM's names.
         projector_config: which projector it is.
-        settings: ``layer``, ``class_token`` and ``image_policy`` of the encoder.
+        settings: ``layer``, ``class_token``, ``image_policy`` and, of tiles, ``pinpoints`` of the
+            encoder.
         tokenizer: folder or hub id of the tokenizer.
         preprocessor: folder or hub id of the image processor.
         vocabulary: rows of the embedding to keep; None: all.
@@ -63,7 +64,9 @@ class Source:
         encoder, d_vision = self.build_encoder()
         with torch.device("meta"):
             llm = AutoModelForCausalLM.from_config(self.text)
-            projector = build_projector(self.projector_config, d_vision, self.text.hidden_size)
+            policy = self.settings.get("image_policy", "pad")
+            d_llm = self.text.hidden_size
+            projector = build_projector(self.projector_config, d_vision, d_llm, policy)
         tied = {"lm_head.weight"} if self.text.tie_word_embeddings else set()
         for part, module, tensors, optional in (
             ("projector", projector, self.projector, set()),
