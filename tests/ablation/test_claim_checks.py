@@ -33,11 +33,14 @@ def written(folder: Path, claim: str, endpoints: str = "") -> Path:
 def checked(folder: Path) -> Comparison:
     """The comparison with its claims checked as ``vilax compare`` does."""
     comparison = load_comparison(str(folder))
-    check_claims(comparison, freezing().arms["a"])
+    stages = ("text", "align", "pretrain", "sft")
+    trained = {"a": stages, "b": stages, "c": stages[:2], "d": stages}
+    check_claims(comparison, freezing().arms["a"], trained)
     return comparison
 
 
 LOSS = "loss: {title: Loss, measure: held_out.pages}\nlevel: {title: Level, measure: alignment}"
+TRAINING = "learnt: {title: Learnt, measure: training_loss.pretrain}\n"
 
 
 @pytest.mark.parametrize(
@@ -53,12 +56,13 @@ LOSS = "loss: {title: Loss, measure: held_out.pages}\nlevel: {title: Level, meas
             "+d4 -c4 -b4 +a4",
         ),
         ("{kind: order, endpoint: loss, higher: b, lower: a}", "+b0 -a0"),
+        ("{kind: order, endpoint: learnt, higher: b, lower: a}", "+b0 -a0"),
         ("{kind: interaction, endpoint: level, higher: [c, b], lower: [b, a]}", "+c0 -b0 -b0 +a0"),
     ],
 )
 def test_every_kind_of_claim_is_read(tmp_path: Path, claim: str, terms: str) -> None:
     settings = yaml.safe_load(claim)
-    folder = written(tmp_path, yaml.safe_dump(settings), LOSS)
+    folder = written(tmp_path, yaml.safe_dump(settings), TRAINING + LOSS)
     found = contrast(checked(folder).claims["it"])
     said = [f"{'+' if t.weight > 0 else '-'}{t.arm}{t.k}" for t in found.terms]
     assert " ".join(said) == terms
@@ -119,10 +123,19 @@ def test_every_kind_of_claim_is_read(tmp_path: Path, claim: str, terms: str) -> 
             "kind: gain\nendpoint: loss\narm: b",
             "claims.it: held_out.pages is measured without shots, and a gain is about shots",
         ),
+        (
+            "kind: order\nendpoint: learnt\nk: 0\nhigher: b\nlower: a",
+            "claims.it.k: training_loss.pretrain is measured without shots, leave it out",
+        ),
+        (
+            "kind: order\nendpoint: learnt\nhigher: b\nlower: c",
+            "claims.it.lower='c': endpoint learnt is the training loss of pretrain, and that arm"
+            " trains text, align",
+        ),
     ],
 )
 def test_claims_that_cannot_be_tested_are_refused(tmp_path: Path, claim: str, words: str) -> None:
-    folder = written(tmp_path, claim, LOSS)
+    folder = written(tmp_path, claim, TRAINING + LOSS)
     with pytest.raises(ConfigError, match=re.escape(words)):
         checked(folder)
 
@@ -138,6 +151,7 @@ def test_claims_that_cannot_be_tested_are_refused(tmp_path: Path, claim: str, wo
         ("x: {title: X, tasks: [captoin]}", "unknown task in endpoints.x.tasks 'captoin'"),
         ("x: {title: X, measure: alignmint}", "did you mean 'alignment'"),
         ("x: {title: X, measure: held_out.page}", "endpoints.x.measure 'page'"),
+        ("x: {title: X, measure: training_loss.pretrian}", "did you mean 'pretrain'"),
         ("average: {title: X, measure: alignment}", "the first endpoint is shown as the average"),
     ],
 )

@@ -75,6 +75,33 @@ def test_scores_come_by_seed_task_shots_and_item(store: FakeStore, tmp_path: Pat
     assert collected.results["a", 1, "evaluation"].kind == "evaluation"
 
 
+def test_training_loss_joins_what_was_measured_without_waiting_for_it(
+    store: FakeStore, tmp_path: Path
+) -> None:
+    lookup = replace(
+        store.lookup(),
+        measures_identity=fake_identity,
+        find_measures=lambda run, stage: store.entries.get(f"measures:{fake_identity(run, stage)}"),
+    )
+    comparison = freezing((0, 1))
+    graph = build([comparison], lookup)
+    rows = [{"share": s, "loss": 4 - 2 * s, "supervised": 100 * s} for s in (0.5, 1.0)]
+    evaluated = graph.evaluations["freezing", "b", 0]
+    for node in graph.nodes.values():
+        if node.kind != "evaluation" or node.key == evaluated:
+            publish(store, node, tmp_path)
+        if node.kind == "stage" and node.stage != "text":
+            lines = "\n".join(map(json.dumps, rows))
+            (store.entries[node.key].folder / "metrics.jsonl").write_text(lines)
+        if node.kind == "measures":
+            (store.entries[node.key].folder / "measures.json").write_text('{"held_out": {}}')
+    found = collect(comparison, graph, {}, lookup).measures
+    losses = dict.fromkeys(("align", "pretrain", "sft"), 2.0)
+    # Of arms that were not evaluated yet too, so a claim on it waits for nothing else.
+    assert found["a", 1] == {"training_loss": losses}
+    assert found["b", 0] == {"held_out": {}, "training_loss": losses}
+
+
 def test_the_untouched_llm_is_measured_behind_the_first_projector(
     store: FakeStore, tmp_path: Path
 ) -> None:

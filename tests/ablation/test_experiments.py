@@ -35,6 +35,17 @@ def test_arms_are_short(file: Path) -> None:
     assert yaml.safe_load(file.read_text())["title"]
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_figure_five_is_asked_of_training_too(scale: str) -> None:
+    found = resolve("corpus", scale=scale).comparison
+    measures = {
+        claim.endpoint: found.endpoints[claim.endpoint].measure
+        for claim in found.claims.values()
+        if claim.paper.startswith("Figure 5")
+    }
+    assert measures == {"own_loss": "held_out", "own_training_loss": "training_loss.pretrain"}
+
+
 def test_another_scale_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="galleries does not run at scale paper"):
         resolve("galleries", scale="paper")

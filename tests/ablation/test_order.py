@@ -2,8 +2,9 @@
 
 from tests.ablation.fakes import FakeStore, freezing
 from tests.ablation.test_executor import chain
+from vilax.ablation.comparison import resolve
 from vilax.ablation.graph import Node, build
-from vilax.ablation.order import in_order
+from vilax.ablation.order import in_order, rounds
 
 
 def ordered(nodes: list[Node], rounds: list[list[set[str]]]) -> list[str]:
@@ -58,3 +59,16 @@ def test_a_claim_can_be_judged_before_all_arms_are_done() -> None:
     second_arm = keys.index(evaluated[2])
     later = [key for key in keys[second_arm:] if graph.nodes[key].kind == "stage"]
     assert later
+
+
+def test_a_claim_waits_for_what_its_endpoint_is_read_from() -> None:
+    corpus = resolve("corpus")
+    places = [("corpus", arm, 0) for arm in corpus.arms]
+    evaluated, measured = ({place: f"{kind}:{place[1]}" for place in places} for kind in "em")
+    trained = {place: {"align": "shared", "pretrain": f"p:{place[1]}"} for place in places}
+    goals = rounds([corpus], evaluated, measured, {}, trained)[0]
+    wanted = dict(zip(corpus.comparison.claims, goals, strict=False))
+    assert wanted["interleaving_not_text"] == {"e:pages", "e:page_pairs"}
+    assert wanted["pages_are_easier"] == {"m:pages", "m:page_pairs"}
+    assert wanted["pages_train_lower"] == {"p:pages", "p:page_pairs"}
+    assert goals[-1] == {*evaluated.values(), *measured.values()}

@@ -1,28 +1,32 @@
 """Refuses claims and endpoints that name what does not exist or was not asked."""
 
+from collections.abc import Mapping, Sequence
+
 from vilax.ablation.contrast import compares_shots, contrast, named_arms
-from vilax.ablation.scalars import check_measure
+from vilax.ablation.scalars import check_measure, trained_stage
 from vilax.config.errors import ConfigError, unknown
 from vilax.config.schema.comparison import Claim, Comparison, Endpoint
 from vilax.config.schema.run import Run
 
 
-def check_claims(comparison: Comparison, run: Run) -> None:
+def check_claims(comparison: Comparison, run: Run, trained: Mapping[str, Sequence[str]]) -> None:
     """Hold endpoints and claims against the arms and what their runs are asked.
 
     Args:
         comparison: with its arms.
         run: the configuration of one arm; its tasks, shots and corpora are those of all.
+        trained: arm to the stages that it trains; an arm that does not run at this scale has none.
 
     Raises:
         ConfigError: the key, its value, and what was expected.
     """
+    stages = list(dict.fromkeys(stage for every in trained.values() for stage in every))
     for name, endpoint in comparison.endpoints.items():
         for task in endpoint.tasks:
             if task not in run.evaluation.tasks:
                 raise unknown(f"task in endpoints.{name}.tasks", task, run.evaluation.tasks)
         if endpoint.measure:
-            check_measure(f"endpoints.{name}.measure", endpoint.measure, run.corpora)
+            check_measure(f"endpoints.{name}.measure", endpoint.measure, run.corpora, stages)
     first = next(iter(comparison.endpoints), "")
     if first and comparison.endpoints[first].measure:
         raise ConfigError(
@@ -34,10 +38,16 @@ def check_claims(comparison: Comparison, run: Run) -> None:
             raise unknown(
                 f"endpoint in claims.{name}.endpoint", claim.endpoint, comparison.endpoints
             )
+        stage = trained_stage(comparison.endpoints[claim.endpoint].measure)
         for key, named in named_arms(claim).items():
             for arm in named:
                 if arm not in comparison.arms:
                     raise unknown(f"arm in claims.{name}.{key}", arm, comparison.arms)
+                if stage and stage not in trained.get(arm, [stage]):
+                    raise ConfigError(
+                        f"claims.{name}.{key}={arm!r}: endpoint {claim.endpoint} is the training"
+                        f" loss of {stage}, and that arm trains {', '.join(trained[arm])}"
+                    )
         _check_terms(f"claims.{name}", claim)
         _check_shots(f"claims.{name}", claim, comparison.endpoints[claim.endpoint], run)
 

@@ -13,6 +13,7 @@ from vilax.ablation.executor import Outcome
 from vilax.ablation.graph import Graph, Lookup, Node
 from vilax.ablation.measuring import FILE
 from vilax.ablation.seen import counts_of, unequal
+from vilax.ablation.training_loss import training_losses
 from vilax.artifacts.store import Entry
 from vilax.config.schema.comparison import Comparison
 
@@ -83,7 +84,8 @@ class Collected:
         failed_controls: task to the reason why it may not carry a claim.
         unequal: stages in which the arms did not see as much as each other.
         results: every stored result in it, by (arm, seed, stage); evaluations under ``evaluation``.
-        measures: (arm, seed) to what ``measures.json`` of the arm's evaluated stage holds.
+        measures: (arm, seed) to what ``measures.json`` of the arm's evaluated stage holds, and
+            under ``training_loss`` each stage's mean training loss.
         base_measures: arms that share it, and seed, to the same of the untouched LLM: before
             anything of it was trained on pictures.
         command: what repeats it; empty: ``vilax compare`` with its name.
@@ -143,6 +145,8 @@ def collect(
             measures[one.arm, one.seed] = found
         facts.scores[one.seed], facts.chance = read_scores(entry)
         facts.figures[one.seed] = read_figures(entry)
+    for run, losses in training_losses(results).items():
+        measures[run] = {**measures.get(run, {}), "training_loss": losses}
     controls: dict[int, TaskScores] = {}
     chance: dict[str, float] = {}
     for seed in resolved.seeds:

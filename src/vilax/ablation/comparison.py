@@ -202,4 +202,7 @@ def _check_names(resolved: Resolved) -> None:
         for task in (shown, control):
             if task not in tasks:
                 raise unknown("task of a control", task, tasks)
-    check_claims(comparison, run)
+    trained = {
+        one.arm: one.run.order[: one.run.order.index(one.stage) + 1] for one in resolved.runs
+    }
+    check_claims(comparison, run, trained)

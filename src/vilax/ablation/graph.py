@@ -136,11 +136,13 @@ def build(comparisons: Sequence[Resolved], lookup: Lookup) -> Graph:
     controls: dict[tuple[str, int], str] = {}
     measures: dict[tuple[str, str, int], str] = {}
     untouched: dict[tuple[str, str, int], str] = {}
+    trained: dict[tuple[str, str, int], dict[str, str]] = {}
     for resolved in comparisons:
         for arm in resolved.runs:
             place = (resolved.name, arm.arm, arm.seed)
             label = arm.label if len(comparisons) == 1 else f"{arm.comparison}:{arm.label}"
             stages[place] = _add_stages(nodes, arm.run, arm.stage, label, lookup)
+            trained[place] = dict(zip(arm.run.order, stages[place], strict=False))
             evaluations[place] = _add_evaluation(nodes, arm.run, arm.stage, label, lookup)
             measured = _add_measures(nodes, arm.run, arm.stage, label, lookup)
             if measured is not None:
@@ -155,7 +157,7 @@ def build(comparisons: Sequence[Resolved], lookup: Lookup) -> Graph:
                 key = _add_evaluation(nodes, arm.run, base, f"control/{arm.seed}", lookup)
                 controls[resolved.name, arm.seed] = key
     _drop_idle(nodes)
-    ordered = in_order(nodes, rounds(comparisons, evaluations, measures, controls))
+    ordered = in_order(nodes, rounds(comparisons, evaluations, measures, controls, trained))
     return Graph(ordered, stages, evaluations, controls, measures, untouched)
 
 

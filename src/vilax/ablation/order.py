@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from vilax.ablation.comparison import Resolved
 from vilax.ablation.contrast import contrast
+from vilax.ablation.scalars import trained_stage
+from vilax.config.schema.comparison import Endpoint
 
 if TYPE_CHECKING:
     from vilax.ablation.graph import Node
@@ -19,6 +21,7 @@ def rounds(
     evaluations: Mapping[Place, str],
     measures: Mapping[Place, str],
     controls: Mapping[tuple[str, int], str],
+    trained: Mapping[Place, Mapping[str, str]],
 ) -> list[list[set[str]]]:
     """For each seed in turn, the nodes that each claim needs before it can be judged there.
 
@@ -29,7 +32,16 @@ def rounds(
         evaluations: key of each arm's evaluation.
         measures: key of each arm's measures, where it has them.
         controls: comparison and seed to the key of the base LLM's evaluation.
+        trained: keys of each arm's stages by their names.
     """
+
+    def asked(endpoint: Endpoint, place: Place) -> set[str]:
+        if stage := trained_stage(endpoint.measure):
+            key = trained.get(place, {}).get(stage)
+        else:
+            key = (measures if endpoint.measure else evaluations).get(place)
+        return set() if key is None else {key}
+
     found: list[list[set[str]]] = []
     for turn in range(max((len(one.seeds) for one in comparisons), default=0)):
         goals: list[set[str]] = []
@@ -37,16 +49,15 @@ def rounds(
             for seed in one.seeds[turn : turn + 1]:
                 base = {controls[one.name, seed]} if (one.name, seed) in controls else set()
                 for claim in one.comparison.claims.values():
-                    places = [(one.name, arm, seed) for arm in contrast(claim).arms]
-                    is_measure = bool(one.comparison.endpoints[claim.endpoint].measure)
-                    asked = measures if is_measure else evaluations
-                    goals.append(base | {asked[place] for place in places if place in asked})
+                    endpoint = one.comparison.endpoints[claim.endpoint]
+                    needed = [asked(endpoint, (one.name, a, seed)) for a in contrast(claim).arms]
+                    goals.append(base.union(*needed))
                 places = [(one.name, arm, seed) for arm in one.arms]
                 every = [
-                    asked[place]
+                    keys[place]
                     for place in places
-                    for asked in (evaluations, measures)
-                    if place in asked
+                    for keys in (evaluations, measures)
+                    if place in keys
                 ]
                 goals.append(base.union(every))
         found.append(goals)

@@ -16,6 +16,7 @@ from vilax.ablation.collect import (
     read_figures,
     read_scores,
 )
+from vilax.ablation.training_loss import training_losses
 from vilax.artifacts.store import Entry
 
 LEVELS: dict[str, dict[str, dict[int, float]]] = {
@@ -140,7 +141,11 @@ def collected(folder: Path, seeds: tuple[int, ...] = (0,), items: int = 60) -> C
         facts.scores[one.seed], facts.chance = read_scores(found)
         facts.figures[one.seed] = read_figures(found)
     controls = {seed: draw("base", seed, ("text_relation",), items) for seed in seeds}
-    measured = {(one.arm, one.seed): measures(one.arm, one.seed) for one in resolved.runs}
+    losses = training_losses(results)
+    measured = {
+        place: measures(*place) | {"training_loss": losses[place]}
+        for place in ((one.arm, one.seed) for one in resolved.runs)
+    }
     base = {("a", "b", "c", "d"): {seed: measures("base", seed) for seed in seeds}}
     return Collected(resolved, arms, controls, {}, (), results, measured, base)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.ablation.report.samples import collected
 from vilax.ablation.report.content import content
 from vilax.ablation.report.exports import comparison_csv, comparison_latex, latex, table_csv
+from vilax.ablation.report.learned import training_table
 from vilax.ablation.report.model import ComparisonReport
 from vilax.ablation.report.tables import Table, our_table, paper_table
 
@@ -40,6 +41,13 @@ def test_every_figure_of_the_csv_reads_back(one: ComparisonReport) -> None:
     assert len(by_part["score"]) == 4 * 2 * 4 * 4
     paper = {(row["arm"], row["name"]): row["value"] for row in by_part["paper"]}
     assert float(paper["b", "COCO 0"]) == 109.4
+    for row in by_part["measure"]:
+        if row["name"].startswith("training loss ") and row["arm"] in one.arms:
+            stage = row["name"].removeprefix("training loss ")
+            losses = one.arms[row["arm"]].measures[row["seed"]].training_loss
+            assert float(row["value"]) == losses[stage]
+    names = [row["name"] for row in by_part["measure"]]
+    assert names.count("training loss pretrain") == 4 * 2
     points = [row for row in by_part["measure"] if row["name"] == "alignment"]
     assert len(points) == (4 + 1) * 2 * 7
     loss = [row for row in by_part["training"] if row["name"] == "sft"]
@@ -76,7 +84,8 @@ def plain(text: str) -> str:
 
 def test_latex_tables_read_back(one: ComparisonReport) -> None:
     rows = cells(comparison_latex("freezing", one))
-    for table in (paper_table(one), our_table(one)):
+    for table in (paper_table(one), our_table(one), training_table(one)):
+        assert table.rows
         for row in table.rows:
             assert list(row) in rows
     text = comparison_latex("freezing", one)

@@ -111,6 +111,8 @@ def _measures(arm: str, seed: str, found: Measured) -> Iterator[Row]:
         yield place | {"name": "base perplexity", "value": found.text_drift.base_perplexity}
     for corpus, held_out in found.held_out.items():
         yield place | {"name": f"held out {corpus}", "value": held_out.loss}
+    for stage, loss in found.training_loss.items():
+        yield place | {"name": f"training loss {stage}", "value": loss}
 
 
 def comparison_latex(name: str, one: ComparisonReport) -> str:
@@ -121,6 +123,7 @@ def comparison_latex(name: str, one: ComparisonReport) -> str:
         f"Ours, {tables.unit_note(one)}, by number of shots": tables.our_table(one),
         "Perplexity on text": learned.drift_table(one),
         "Held-out loss by corpus": learned.held_out_table(one),
+        learned.TRAINING_TITLE: learned.training_table(one),
         "What each stage saw and took": tables.count_table(one),
     }
     head = f"% {' '.join(f'{name}: {one.title}'.split())}\n% \\usepackage{{booktabs}}\n"

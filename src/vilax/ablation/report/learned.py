@@ -13,6 +13,8 @@ from vilax.ablation.report.wording import spread
 
 Points = list[tuple[float, float]]
 
+TRAINING_TITLE = "Training loss by stage, over the last half of its budget"
+"""Title of its table."""
 MANY = 12
 """Points from which on a line is drawn without marks."""
 
@@ -33,6 +35,20 @@ def training_charts(one: ComparisonReport) -> list[Figure]:
         detail = "training loss, nats per supervised token"
         drawn += chart(stage, detail, series, "supervised tokens", marks=marks, zero=False)
     return drawn
+
+
+def training_table(one: ComparisonReport) -> Table:
+    """Mean training loss of each stage over the last half of its budget, in nats per token."""
+    stages = dict.fromkeys(
+        name for a in one.arms.values() for m in a.measures.values() for name in m.training_loss
+    )
+    rows = []
+    for arm, facts in one.arms.items():
+        seeds = [m.training_loss for m in facts.measures.values()]
+        if any(seeds):
+            cells = [[losses[name] for losses in seeds if name in losses] for name in stages]
+            rows.append([arm, *(spread(losses, 3) for losses in cells)])
+    return Table(["arm", *stages], rows)
 
 
 def alignment(one: ComparisonReport) -> list[Figure]:

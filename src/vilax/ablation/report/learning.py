@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from vilax.ablation.collect import Collected
 from vilax.ablation.report.measured import Measured
-from vilax.artifacts.run_record import read_rows
+from vilax.ablation.training_loss import finite_rows
 from vilax.artifacts.store import Entry
 
 CURVE_POINTS = 60
@@ -35,7 +35,7 @@ def training(one: Collected) -> dict[str, dict[str, list[tuple[float, float]]]]:
 
 def curve(entry: Entry) -> list[tuple[float, float]]:
     """Supervised tokens seen and the loss around there, a mean over 5 % of the stage's budget."""
-    rows = [row for row in read_rows(entry.folder / "metrics.jsonl") if _is_finite(row)]
+    rows = finite_rows(entry.folder)
     if not rows:
         return []
     share = np.array([row["share"] for row in rows], dtype=np.float64)
@@ -47,11 +47,6 @@ def curve(entry: Entry) -> list[tuple[float, float]]:
     near = np.abs(share[kept, None] - share[None, :]) <= WINDOW / 2
     smooth = (near * loss).sum(axis=1) / near.sum(axis=1)
     return [(float(tokens[i]), round(float(s), 4)) for i, s in zip(kept, smooth, strict=True)]
-
-
-def _is_finite(row: Mapping[str, Any]) -> bool:
-    needed = [row.get(name) for name in ("share", "loss", "supervised")]
-    return all(isinstance(x, int | float) and math.isfinite(x) for x in needed)
 
 
 def measured(raw: Mapping[str, Any]) -> Measured:

@@ -50,6 +50,7 @@ def _comparison(name: str, one: ComparisonReport, scale: str) -> str:
     measured = {
         "Perplexity on text": learned.drift_table(one),
         "Held-out loss by corpus": learned.held_out_table(one),
+        learned.TRAINING_TITLE: learned.training_table(one),
     }
     for title, table in measured.items():
         if table.rows:

@@ -52,7 +52,7 @@ class HeldOut(Measure):
 
 
 class Measured(Measure):
-    """``measures.json`` of a stage, as far as the report shows it."""
+    """``measures.json`` of a stage, as far as the report shows it, and loss in training."""
 
     alignment: Alignment | None = None
     text_drift: TextDrift | None = None
@@ -60,3 +60,5 @@ class Measured(Measure):
     loss_by_images: LossByImages | None = None
     held_out: dict[str, HeldOut] = Field(default_factory=dict)
     """By corpus."""
+    training_loss: dict[str, float] = Field(default_factory=dict)
+    """By stage, over the last half of its budget; nats per supervised token."""

@@ -60,6 +60,8 @@ def comparison_page(name: str, one: ComparisonReport, report: Report) -> str:
         "control_lines": tables.control_lines(one),
         "alignment_figures": learned.alignment(one),
         "training_figures": learned.training_charts(one),
+        "training_table": learned.training_table(one),
+        "training_title": learned.TRAINING_TITLE,
         "context_figures": learned.in_context(one),
         "drift_table": learned.drift_table(one),
         "held_out_table": learned.held_out_table(one),

@@ -35,8 +35,8 @@ class Endpoint(Node):
     tasks: tuple[str, ...] = ()
     """Tasks of the evaluation, equally weighted."""
     measure: str = ""
-    """In place of tasks, one number per arm and seed: ``alignment``, ``text_drift``, ``held_out``
-    or ``held_out.CORPUS``."""
+    """In place of tasks, one number per arm and seed: ``alignment``, ``text_drift``, ``held_out``,
+    ``held_out.CORPUS`` or ``training_loss.STAGE``."""
     scale: float = Field(100.0, gt=0)
     """Factor from the stored number to the figure shown; of a measure 1, unless given."""
     task_scales: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
