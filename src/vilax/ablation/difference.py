@@ -7,6 +7,7 @@ from typing import Any
 
 from vilax.ablation.comparison import resolve
 from vilax.ablation.control import ABSENT, flatten
+from vilax.ablation.first_documents import Opening, opening
 from vilax.ablation.measuring import FILE, find_measures
 from vilax.ablation.nodes import find_evaluation
 from vilax.ablation.subject import find_result
@@ -50,6 +51,10 @@ class Side:
             return self.entry
         return find_stage(self.run, stage)
 
+    def opening(self, stage: str, count: int) -> Opening:
+        """The documents that a stage reads first."""
+        return opening(self.run, stage, count, self.entry if stage == self.stage else None)
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -59,6 +64,7 @@ class Difference:
         settings: science key to values.
         data: stage to corpus to fingerprints, where they differ.
         order: stage to why its documents do not come in the same order.
+        documents: stage to the documents that each side reads first, where their order differs.
         policies: stage to part to freeze policies, where they differ.
         counts: stage to count to what was seen, for stages that both have stored.
         scores: task to shots to scores, where both were evaluated.
@@ -68,6 +74,7 @@ class Difference:
     settings: Mapping[str, Pair]
     data: Mapping[str, Mapping[str, Pair]]
     order: Mapping[str, str]
+    documents: Mapping[str, tuple[Opening, Opening]]
     policies: Mapping[str, Mapping[str, Pair]]
     counts: Mapping[str, Mapping[str, Pair]]
     scores: Mapping[str, Mapping[str, Pair]]
@@ -99,13 +106,21 @@ def _trusting(run: Run) -> Run:
     return run.model_copy(update={"store": run.store.model_copy(update={"trust": "versions"})})
 
 
-def compare(one: Side, other: Side) -> Difference:
-    """Everything that the configurations and the store say."""
+def compare(one: Side, other: Side, first: int) -> Difference:
+    """Everything that the configurations, the store and the data say.
+
+    Args:
+        one: a side.
+        other: the other one.
+        first: documents to show of each stage whose order differs; 0 reads no data.
+    """
     shared = [stage for stage in one.stages if stage in other.stages]
+    order = {stage: why for stage in shared if (why := _order(one.run, other.run, stage))}
     return Difference(
         _settings(one.run, other.run),
         {stage: found for stage in shared if (found := _data(one.run, other.run, stage))},
-        {stage: why for stage in shared if (why := _order(one.run, other.run, stage))},
+        order,
+        {s: (one.opening(s, first), other.opening(s, first)) for s in order if first},
         {stage: found for stage in shared if (found := _policies(one.run, other.run, stage))},
         {stage: found for stage in shared if (found := _counts(one, other, stage))},
         _scores(one, other),

@@ -8,11 +8,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
     from vilax.ablation.difference import Difference
+    from vilax.ablation.first_documents import Opening
 
+FIRST = 8
+"""Documents that are shown of a stage whose order differs."""
 PIPE_WIDTH = 160
 """Columns where the output is no terminal."""
 
@@ -33,12 +37,21 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("one", metavar="A", help="freezing:b, freezing:b:3, or a result")
     parser.add_argument("other", metavar="B", help="the same")
     parser.add_argument("--scale", default="micro", help="of arms (default: micro)")
+    parser.add_argument(
+        "--documents",
+        type=_count,
+        default=FIRST,
+        metavar="N",
+        help="show the first N documents of each stage whose order differs; 0: none, and no data"
+        " are read (default: %(default)s)",
+    )
     parser.add_argument("--json", action="store_true", help="everything as JSON on stdout")
     options = parser.parse_args(argv)
     from vilax.ablation.difference import compare, side
 
     one, other = side(options.one, options.scale), side(options.other, options.scale)
-    found = compare(one, other)
+    with Console(stderr=True).status("comparing settings, data and results"):
+        found = compare(one, other, options.documents)
     if options.json:
         print(json.dumps({"a": one.label, "b": other.label, **asdict(found)}, indent=1))
         return 0
@@ -77,6 +90,7 @@ def _tables(found: "Difference", a: str, b: str) -> list[Table]:
         for stage, why in found.order.items():
             table.add_row(stage, why)
         tables.append(table)
+    add("Documents that are read first", _documents(found.documents))
     add("What is trained", _joined(found.policies))
     add("Seen", _joined(found.counts), is_number=True)
     scores = {
@@ -87,6 +101,31 @@ def _tables(found: "Difference", a: str, b: str) -> list[Table]:
     add("Scores (0 to 1, or the task's own unit)", scores, is_number=True)
     add("Measures", found.measures, is_number=True)
     return tables
+
+
+def _documents(found: Mapping[str, "tuple[Opening, Opening]"]) -> dict[str, tuple[str, str]]:
+    """What each side reads first, second and so on; in its place why that cannot be told."""
+    rows = {}
+    for stage, (one, other) in found.items():
+        if one == other and one.documents:
+            rows[f"{stage} 1 to {len(one.documents)}"] = ("the same", "the same")
+            continue
+        for at in range(max(1, len(one.documents), len(other.documents))):
+            rows[f"{stage} {at + 1}"] = (_document(one, at), _document(other, at))
+    return rows
+
+
+def _document(one: "Opening", at: int) -> str:
+    if one.documents:
+        read = one.documents[at]
+        return escape(f"{read.corpus} {read.key}")
+    return escape(f"not known: {one.lacking}") if at == 0 else ""
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text}: expected a number of documents, 0 or more")
+    return int(text)
 
 
 def _joined(nested: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

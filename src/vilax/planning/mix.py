@@ -1,7 +1,5 @@
 """What an average row of a stage holds: sampled from its data, or stated where there are none."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from vilax.config.errors import ConfigError
@@ -50,22 +48,17 @@ def mix_of(run: Run, name: str, tokens_per_image: TokensPerImage) -> Mix:
 def _sampled(run: Run, name: str, stage: Stage, tokens_per_image: TokensPerImage) -> Mix:
     from vilax.data.decoding import header
     from vilax.data.feed import Feed
-    from vilax.data.prompt import IGNORE, PromptEncoder
-    from vilax.training.build import build_tokenizer_of
-    from vilax.training.recipe import stage_seed
-    from vilax.training.seeding import derive
-    from vilax.training.steps import numbers_of, stream_builder
+    from vilax.data.prompt import IGNORE
+    from vilax.training.preview import streams_of
+    from vilax.training.steps import numbers_of
 
     def views_of(data: Any) -> int:
         if isinstance(tokens_per_image, int):
             return 1
         return tokens_per_image.tiling.views(header(data)[1:])
 
-    encoder = PromptEncoder(build_tokenizer_of(run.llm), tokens_per_image)
-    seed = derive(stage_seed(run, stage), name, "data")
     tokens = supervised = images = views = documents = rows = 0
-    with tempfile.TemporaryDirectory() as folder:
-        build = stream_builder(run, stage, encoder, seed, Path(folder) / "quarantine.jsonl")
+    with streams_of(run, name, tokens_per_image) as build:
         feed = Feed(build, numbers_of(stage, 0, 1), stage.batch // stage.blend.streams)
         try:
             while rows < ROWS:
