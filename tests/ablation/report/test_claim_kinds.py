@@ -7,7 +7,7 @@ from tests.ablation.report.samples import collected
 from vilax.ablation.report.content import content
 from vilax.ablation.report.limits import limits
 from vilax.ablation.report.page import comparison_page
-from vilax.ablation.report.wording import definition
+from vilax.ablation.report.wording import definition, unit
 from vilax.config.schema.comparison import (
     Claim,
     Endpoint,
@@ -32,13 +32,17 @@ def test_every_kind_of_claim_says_its_test_and_null_arms_their_count(
         ),
         "four": InteractionClaim(**text, higher=("c", "b"), lower=("d", "a"), k=4),
         "loss": OrderClaim(**(text | {"endpoint": "loss"}), higher="b", lower="a"),
+        "learnt": OrderClaim(**(text | {"endpoint": "learnt"}), higher="b", lower="a"),
     }
     twin = settings.arms["c"].model_copy(update={"seed_offset": 50})
     changed_settings = settings.model_copy(
         update={
             "claims": claims,
             "endpoints": settings.endpoints
-            | {"loss": Endpoint(title="Loss", measure="held_out", scale=1.0)},
+            | {
+                "loss": Endpoint(title="Loss", measure="held_out", scale=1.0),
+                "learnt": Endpoint(title="Learnt", measure="training_loss.sft"),
+            },
             "arms": settings.arms | {"d": twin},
         }
     )
@@ -52,11 +56,14 @@ def test_every_kind_of_claim_says_its_test_and_null_arms_their_count(
         "fall": "zero shot: b falls from 0 to 4 shots by more than 1",
         "four": "average: c - b > d - a at 4 shots",
         "loss": "loss: b > a",
+        "learnt": "learnt: b > a",
     }
     assert one.claims["rise"].verdict == "holds"
     assert one.claims["fall"].effect is not None and one.claims["fall"].effect > 0
     assert one.claims["gap"].power is not None and one.claims["gap"].power > 0.9
     assert one.claims["loss"].verdict == "contradicts"
+    assert one.claims["learnt"].seeds == one.claims["loss"].seeds
+    assert unit(one, one.claims["learnt"]) == "training loss, sft"
     assert "c and d are equal but for the seed" in one.calibration[0]
     assert f"{one.calibration[0]}." in limits(one, "micro")
     assert "c - b &gt; d - a at 4 shots" in comparison_page("freezing", one, report)

@@ -32,7 +32,7 @@ def spread(values: Sequence[float], digits: int = 1) -> str:
 def unit(one: ComparisonReport, claim: ClaimReport) -> str:
     """What a claim's effect is counted in."""
     endpoint = one.endpoints[claim.endpoint]
-    return label(endpoint.measure) if endpoint.measure else "points"
+    return label(endpoint.measure).replace(".", ", ") if endpoint.measure else "points"
 
 
 def digits(one: ComparisonReport, claim: ClaimReport) -> int:
