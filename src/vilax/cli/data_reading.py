@@ -113,11 +113,11 @@ def prompt_encoder(name: str, tokens_per_image: "TokensPerImage") -> "PromptEnco
         from vilax.micro.tokenizer import build_tokenizer
 
         return PromptEncoder(build_tokenizer(), tokens_per_image)
-    from transformers import AutoTokenizer
+    from vilax.models.tokenizer import read_tokenizer
 
     folder = str(Path(name).expanduser())
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = read_tokenizer(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"--tokenizer {name}: no tokenizer could be read there ({error}); expected micro, or"

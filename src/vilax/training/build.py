@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.model import (
@@ -31,6 +31,7 @@ from vilax.models.fused_mlp import FusedMlpProjector
 from vilax.models.joined import FusedFeatures, ScaledFeatures
 from vilax.models.llm import LanguageModel
 from vilax.models.resampler import ResamplerProjector
+from vilax.models.tokenizer import read_tokenizer
 from vilax.models.vlm import VisionLanguageModel
 from vilax.training.seeding import seeded
 
@@ -122,7 +123,7 @@ def build_tokenizer_of(config: Llm) -> PreTrainedTokenizerBase:
     source = config.tokenizer if isinstance(config, ScratchLlm) else config.source
     if source == "micro":
         return build_tokenizer()
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source)
+    tokenizer = read_tokenizer(source)
     if tokenizer.pad_token_id is None:
         # Padding carries no loss and is attended to by nobody: which token fills it is moot.
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
