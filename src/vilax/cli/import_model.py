@@ -50,11 +50,12 @@ def main(argv: Sequence[str]) -> int:
     )
     words = parser.parse_args(list(argv))
 
-    from vilax.interop.folder import import_model
+    from vilax.interop.folder import import_model, refuse_existing
     from vilax.interop.layouts import read_source
 
-    name, source = read_source(Path(words.source).expanduser(), words.encoder, words.llm)
     to = Path(words.to).expanduser()
+    refuse_existing(to)
+    name, source = read_source(Path(words.source).expanduser(), words.encoder, words.llm)
     import_model(source, words.source, to)
     print(f"{to} ({name})")
     return 0

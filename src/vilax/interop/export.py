@@ -1,7 +1,6 @@
 """A trained result in another layout, proven by reloading it."""
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from vilax.config.errors import ConfigError, unknown
 from vilax.config.schema.data import Template
 from vilax.config.schema.run import Run
 from vilax.interop.card import write_card
-from vilax.interop.folder import refuse_existing
+from vilax.interop.folder import folder_beside, refuse_existing
 from vilax.interop.hf_llava import write_hf_llava
 from vilax.interop.llava import write_llava
 from vilax.interop.model import Exported, Inexpressible
@@ -73,8 +72,7 @@ def export(
     if model.encoder is None:
         raise ConfigError(f"stage {stage} has no image encoder: expected a later stage's result")
     exported = Exported(run, stage, entry, model.cpu().float(), tokenizer, cast(Template, template))
-    to.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}."))
+    folder = folder_beside(to)
     try:
         try:
             FORMATS[layout](exported, folder)

@@ -1,5 +1,6 @@
 """vilax's own model folder: what an import writes, and an export of the same name."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import AutoTokenizer
+from transformers import PreTrainedTokenizerBase
 
 from vilax.artifacts.files import manifest, sync_folder, sync_tree, write_json
 from vilax.artifacts.identity import identity
@@ -20,8 +21,12 @@ from vilax.config.schema.model import PretrainedLlm
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
 from vilax.interop.source import Source
+from vilax.models.tokenizer import read_tokenizer
 
 STAGE = "imported"
+
+PROBE = "USER: What is in  this picture?\nASSISTANT: 3 cats, na\u00efve ones.</s>"
+"""A text that a tokenizer gives the same ids before and after it is written."""
 
 
 def import_model(source: Source, origin: str, to: Path) -> None:
@@ -33,6 +38,7 @@ def import_model(source: Source, origin: str, to: Path) -> None:
     """
     refuse_existing(to)
     encoder, projector, llm = source.modules()
+    tokenizer = source.read_tokenizer()
     run = compose_run(["scale=paper"])
     run = run.model_copy(
         update={
@@ -47,7 +53,7 @@ def import_model(source: Source, origin: str, to: Path) -> None:
     def fill(folder: Path) -> Run:
         config = source.write_encoder(encoder, folder)
         llm.save_pretrained(folder / "llm")  # type: ignore[operator]
-        AutoTokenizer.from_pretrained(source.tokenizer).save_pretrained(folder / "llm")
+        _write_tokenizer(tokenizer, folder / "llm")
         save_weights(_own(projector), folder / "projector.safetensors")
         return run.model_copy(update={"encoder": config})
 
@@ -68,8 +74,7 @@ def write_folder(
         fill: writes the weights and returns the configuration that builds the model from them.
         lineage: what it was made from.
     """
-    to.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}."))
+    folder = folder_beside(to)
     try:
         fill_entry(folder, fill(folder), stage, lineage)
         folder.chmod(0o755)
@@ -105,14 +110,44 @@ def fill_entry(folder: Path, run: Run, stage: str, lineage: Mapping[str, Any]) -
     )
 
 
-def refuse_existing(to: Path) -> None:
-    """Never write over what is there.
+def folder_beside(to: Path) -> Path:
+    """A new folder next to ``to``, to fill and rename.
 
     Raises:
-        ConfigError: ``to`` exists.
+        ConfigError: none can be made there.
+    """
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}."))
+    except OSError as error:
+        raise ConfigError(f"--to {to} cannot be written: {error}") from error
+
+
+def refuse_existing(to: Path) -> None:
+    """Never write over what is there; and tell before long work what could not be written.
+
+    Raises:
+        ConfigError: ``to`` exists, or no folder can be made there.
     """
     if to.exists():
         raise ConfigError(f"--to {to} exists already: expected a new folder")
+    above = next(folder for folder in to.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ConfigError(f"--to {to}: expected a new folder, and {above} cannot hold one")
+
+
+def _write_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write a tokenizer.
+
+    Raises:
+        ConfigError: what was written gives other tokens.
+    """
+    tokenizer.save_pretrained(folder)
+    again = read_tokenizer(str(folder))
+    if again(PROBE)["input_ids"] != tokenizer(PROBE)["input_ids"]:
+        raise ConfigError(
+            f"tokenizer {type(tokenizer).__name__}: written anew it gives other tokens"
+        )
 
 
 def _own(module: nn.Module) -> dict[str, Tensor]:

@@ -30,7 +30,8 @@ from vilax.config.schema.model import (
 )
 from vilax.interop.encoder_folder import write_encoder
 from vilax.interop.source import Source
-from vilax.interop.tensors import match, read_file, read_folder
+from vilax.interop.tensors import match
+from vilax.interop.weight_files import Tell, read_file, read_folder, silent
 from vilax.models.architecture import config_of
 from vilax.models.encoder import Encoder
 from vilax.models.joined import FusedFeatures
@@ -170,7 +171,11 @@ class PrismaticSource(Source):
 
 
 def read_prismatic(
-    folder: Path, config: Mapping[str, Any], encoders: Sequence[str], llm: str | None
+    folder: Path,
+    config: Mapping[str, Any],
+    encoders: Sequence[str],
+    llm: str | None,
+    tell: Tell = silent,
 ) -> PrismaticSource:
     """Read a run folder.
 
@@ -180,6 +185,7 @@ def read_prismatic(
         encoders: folders, files or hub ids of the encoder's networks in timm's layout, in the order
             in which they are joined; empty: the hub's.
         llm: folder or hub id of the LLM that it was trained from; None: the hub's.
+        tell: is told how reading gets on.
 
     Raises:
         ConfigError: a name is not known, a file cannot be read, or a part is missing.
@@ -196,6 +202,7 @@ def read_prismatic(
     if not file.is_file():
         raise ConfigError(f"{folder} is a run of prismatic without {CHECKPOINT}")
     parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
+    tell(f"reading {file.name}", 0, file.stat().st_size)
     for name, tensor in read_file(file).items():
         part, _, own = name.partition(".")
         if part not in parts:

@@ -1,6 +1,5 @@
 """What an importer finds: three parts with their tensors, whatever layout they came in."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +7,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoImageProcessor, AutoModelForCausalLM
-from transformers.models.auto.modeling_auto import MODEL_MAPPING
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_MAPPING
 
 from vilax.config.errors import ConfigError
 from vilax.config.schema.model import Encoder as EncoderConfig
 from vilax.config.schema.model import Projector as ProjectorConfig
 from vilax.config.schema.model import TransformersEncoder
-from vilax.interop.tensors import match
+from vilax.interop.pictures import write_colours
+from vilax.interop.reading import read_tokenizer
+from vilax.interop.tensors import fit
 from vilax.training.build import build_projector
 
 
@@ -32,7 +33,7 @@ class Source:
         llm: its tensors, by the causal LLM's names.
         projector_config: which projector it is.
         settings: ``layer``, ``class_token``, ``image_policy`` and, of tiles, ``pinpoints`` of the
-            encoder.
+            encoder; of S2 ``scales``.
         tokenizer: folder or hub id of the tokenizer.
         preprocessor: folder or hub id of the image processor.
         vocabulary: rows of the embedding to keep; None: all.
@@ -56,6 +57,11 @@ class Source:
         Raises:
             ConfigError: naming the first tensor that is missing, superfluous or misshapen.
         """
+        if type(self.text) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+            raise ConfigError(
+                f"{self.layout}: model_type={self.text.model_type} is no causal LLM of transformers"
+            )
+        self._untie()
         if self.vocabulary is not None:
             self.text.vocab_size = self.vocabulary
             for name, tensor in self.llm.items():
@@ -68,12 +74,8 @@ class Source:
             d_llm = self.text.hidden_size
             projector = build_projector(self.projector_config, d_vision, d_llm, policy)
         tied = {"lm_head.weight"} if self.text.tie_word_embeddings else set()
-        for part, module, tensors, optional in (
-            ("projector", projector, self.projector, set()),
-            ("llm", llm, self.llm, tied),
-        ):
-            fitting = match(tensors, module.state_dict(), part, optional)
-            module.load_state_dict(fitting, strict=False, assign=True)
+        fit(projector, self.projector, "projector", set())
+        fit(llm, self.llm, "llm", tied)
         llm.tie_weights()
         return encoder, projector, llm
 
@@ -91,20 +93,37 @@ class Source:
         with torch.device("meta"):
             architecture: Any = MODEL_MAPPING[type(self.vision)]
             encoder = architecture(self.vision)
-        fitting = match(self.encoder, encoder.state_dict(), "encoder", _head(encoder))
-        encoder.load_state_dict(fitting, strict=False, assign=True)
+        fit(encoder, self.encoder, "encoder", _head(encoder))
         for name, tensor in encoder.named_parameters():
             if tensor.is_meta:
                 _remove(encoder, name)
-        return encoder, int(self.vision.hidden_size)
+        # S2 joins the features of all scales on channels.
+        scales = max(1, len(self.settings.get("scales", ())))
+        return encoder, int(self.vision.hidden_size) * scales
 
     def write_encoder(self, encoder: nn.Module, folder: Path) -> EncoderConfig:
         """Write what ``build_encoder`` gave; the configuration returned names it relatively."""
         encoder.save_pretrained(folder / "encoder")  # type: ignore[operator]
-        AutoImageProcessor.from_pretrained(self.preprocessor, use_fast=False).save_pretrained(
-            folder / "encoder"
-        )
+        write_colours(self.preprocessor, folder / "encoder")
         return TransformersEncoder(source="./encoder", **self.settings)
+
+    def read_tokenizer(self) -> PreTrainedTokenizerBase:
+        """The LLM's tokenizer.
+
+        Raises:
+            ConfigError: there is none that can be read.
+        """
+        return read_tokenizer(self.tokenizer, self.text)
+
+    def _untie(self) -> None:
+        """Keep a head that is there and is not the embeddings, whatever the configuration says.
+
+        So does transformers.
+        """
+        head = self.llm.get("lm_head.weight")
+        table = self.llm.get("model.embed_tokens.weight")
+        if head is not None and table is not None and not torch.equal(head, table):
+            self.text.tie_word_embeddings = False
 
 
 def _head(encoder: nn.Module) -> set[str]:
@@ -120,18 +139,3 @@ def _remove(module: nn.Module, name: str) -> None:
         place = getattr(place, step)
     old = getattr(place, last)
     setattr(place, last, nn.Parameter(torch.zeros(old.shape, dtype=old.dtype)))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Content of a JSON file.
-
-    Raises:
-        ConfigError: it cannot be read, or is no mapping.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path} holds a {type(found).__name__}, expected a mapping")
-    return found

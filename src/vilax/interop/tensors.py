@@ -1,80 +1,53 @@
-"""Tensors of a checkpoint in whatever files it lies, without running code from them."""
+"""Tensors of a part by our names, held against what its architecture needs."""
 
-import pickle
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.core_model_loading import revert_weight_conversion
 
 from vilax.config.errors import ConfigError
 
-PATTERNS = ("*.safetensors", "pytorch_model*.bin", "*.pt", "*.pth")
-"""Files of weights, the first kind that is there; a folder's others are not read."""
 
-NOT_WEIGHTS = ("position_ids", "rotary_emb.inv_freq")
-"""Ends of names of tables that older files hold and that follow from the architecture."""
+class Tensors(dict[str, Tensor]):
+    """Tensors by our names, with the names that the files have for them."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.theirs: dict[str, str] = {}
 
-def read_folder(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder's weight files.
+    def put(self, own: str, name: str, tensor: Tensor) -> None:
+        """Take a tensor.
 
-    Raises:
-        ConfigError: there are none, a file is damaged or holds more than tensors, or two files hold
-            the same tensor.
-    """
-    for pattern in PATTERNS:
-        if files := sorted(folder.glob(pattern)):
-            break
-    else:
-        raise ConfigError(f"{folder} has no weights: expected .safetensors, .bin or .pt files")
-    found: dict[str, Tensor] = {}
-    for file in files:
-        for name, tensor in read_file(file).items():
-            if name in found:
-                raise ConfigError(f"{file.name} has the tensor {name} once more")
-            found[name] = tensor
-    return found
+        Args:
+            own: our name.
+            name: the file's.
+            tensor: it.
+
+        Raises:
+            ConfigError: there is one of this name.
+        """
+        if own in self:
+            raise ConfigError(f"tensor {name} is there once more, as {self.theirs[own]}")
+        self[own] = tensor
+        self.theirs[own] = name
 
 
-def read_file(file: Path) -> dict[str, Tensor]:
-    """Tensors of one file, on the CPU.
-
-    Raises:
-        ConfigError: it is damaged, or holds more than tensors.
-    """
-    try:
-        if file.suffix == ".safetensors":
-            found = load_file(file)
-        else:
-            found = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise ConfigError(f"{file} cannot be read as weights and nothing else: {reason}") from error
-    if not isinstance(found, Mapping):
-        raise ConfigError(f"{file} holds a {type(found).__name__}: expected tensors by name")
-    model: Any = found.get("model")
-    if isinstance(model, Mapping):
-        # A checkpoint of training: what it has beside the model, such as an optimizer, is not read.
-        found = _joined(model)
-    for name, tensor in found.items():
-        if not isinstance(tensor, Tensor):
-            raise ConfigError(f"{file}: {name} is a {type(tensor).__name__}, expected a tensor")
-    return {n: t for n, t in found.items() if not str(n).endswith(NOT_WEIGHTS)}
-
-
-def _joined(model: Mapping[str, Any]) -> dict[str, Any]:
-    """``part.name`` of a mapping of parts; of tensors themselves, the mapping."""
-    found: dict[str, Any] = {}
-    for part, held in model.items():
-        if isinstance(held, Mapping):
-            found |= {f"{part}.{name}": tensor for name, tensor in held.items()}
-        else:
-            found[part] = held
-    return found
+def file_name(tensors: Mapping[str, Tensor], own: str) -> str:
+    """What files of this kind call a tensor, also one that is missing: as those next to it."""
+    theirs = tensors.theirs if isinstance(tensors, Tensors) else {}
+    if own in theirs:
+        return theirs[own]
+    steps = own.split(".")
+    for known in range(len(steps) - 1, -1, -1):
+        before = "".join(f"{step}." for step in steps[:known])
+        for other, name in theirs.items():
+            rest = other.removeprefix(before)
+            if other.startswith(before) and name.endswith(rest):
+                return name.removesuffix(rest) + own.removeprefix(before)
+    return own
 
 
 def match(
@@ -89,20 +62,56 @@ def match(
         optional: names that may be missing, for they are tied to others.
 
     Raises:
-        ConfigError: naming the first tensor that is missing, superfluous or misshapen.
+        ConfigError: naming the first tensor that is missing, superfluous, misshapen or quantised.
     """
     for name in expected:
         if name not in tensors and name not in optional:
-            raise ConfigError(f"{part}: tensor {name} is missing")
+            raise ConfigError(f"{part}: tensor {file_name(tensors, name)} is missing")
     for name, tensor in tensors.items():
+        shown = file_name(tensors, name)
         if name not in expected:
-            raise ConfigError(f"{part}: tensor {name} belongs to no place in the model")
+            raise ConfigError(f"{part}: tensor {shown} belongs to no place in the model")
         if tensor.shape != expected[name].shape:
             raise ConfigError(
-                f"{part}: tensor {name} is {tuple(tensor.shape)}, expected"
+                f"{part}: tensor {shown} is {tuple(tensor.shape)}, expected"
                 f" {tuple(expected[name].shape)}"
             )
+        is_float = tensor.is_floating_point() and tensor.element_size() > 1
+        if expected[name].is_floating_point() and not is_float:
+            raise ConfigError(
+                f"{part}: tensor {shown} is {tensor.dtype}: expected weights of fp32, bf16 or fp16"
+            )
     return dict(tensors)
+
+
+def fit(module: nn.Module, tensors: Mapping[str, Tensor], part: str, optional: set[str]) -> None:
+    """Give a module its tensors.
+
+    Some architectures of transformers have other names or shapes in files than in memory (DINOv2,
+    mixtures of experts); both are read.
+
+    Args:
+        module: on ``meta``.
+        tensors: its tensors, in their own dtypes.
+        part: its name, for messages.
+        optional: names that may be missing, for they are tied to others.
+
+    Raises:
+        ConfigError: naming the first tensor that is missing, superfluous, misshapen or quantised.
+    """
+    expected = module.state_dict()
+    if isinstance(module, PreTrainedModel) and not set(tensors) <= set(expected):
+        in_files = revert_weight_conversion(module, dict(expected))
+        if in_files.keys() != expected.keys():
+            fitting = match(tensors, in_files, part, optional)
+            dtypes = {tensor.dtype for tensor in fitting.values()}
+            dtype = dtypes.pop() if len(dtypes) == 1 else torch.float32
+            filled: Any = type(module).from_pretrained(
+                None, config=module.config, state_dict=fitting, dtype=dtype
+            )
+            tensors = filled.state_dict()
+    fitting = match(tensors, expected, part, optional)
+    module.load_state_dict(fitting, strict=False, assign=True)
 
 
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:
