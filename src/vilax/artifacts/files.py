@@ -4,10 +4,13 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+PIECE = 1 << 20
+"""Bytes of a file that are read at a time."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -66,18 +69,43 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def sha256(path: Path) -> str:
-    """Checksum of a file's content."""
+def sha256(path: Path, read: Callable[[int], None] | None = None) -> str:
+    """Checksum of a file's content.
+
+    Args:
+        path: the file.
+        read: is told the bytes of each piece that was read.
+    """
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while piece := file.read(PIECE):
+            digest.update(piece)
+            if read is not None:
+                read(len(piece))
+    return digest.hexdigest()
 
 
-def manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size and checksum of every file under a folder, by relative path."""
+def manifest(
+    folder: Path, tell: Callable[[int, int], None] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Size and checksum of every file under a folder, by relative path.
+
+    Args:
+        folder: it.
+        tell: is told the bytes that were read, and how many there are in all.
+    """
+    files = {file: file.stat().st_size for file in sorted(folder.rglob("*")) if file.is_file()}
+    done = 0
+
+    def read(number: int) -> None:
+        nonlocal done
+        done += number
+        if tell is not None:
+            tell(done, sum(files.values()))
+
     return {
-        str(file.relative_to(folder)): {"bytes": file.stat().st_size, "sha256": sha256(file)}
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
+        str(file.relative_to(folder)): {"bytes": size, "sha256": sha256(file, read)}
+        for file, size in files.items()
     }
 
 

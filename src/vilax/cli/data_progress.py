@@ -38,6 +38,56 @@ def bytes_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def steps_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar over work of several steps, which takes no line once all is done.
+
+    The value is told which step is at work, the bytes of it that are done, and how many there are;
+    0 of 0 where they cannot be counted. What transformers shows of its own is off in the meantime.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        SpinnerColumn,
+        TaskID,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from transformers.utils import logging
+
+    console = Console(stderr=True)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    was_enabled = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with Progress(
+            *columns, console=console, disable=not console.is_terminal, transient=True
+        ) as bar:
+            steps: dict[str, TaskID] = {}
+
+            def tell(what: str, done: int, total: int) -> None:
+                if what not in steps:
+                    for last in steps.values():
+                        bar.update(last, visible=False)
+                    steps[what] = bar.add_task(what, total=total or None)
+                bar.update(steps[what], completed=done)
+
+            yield tell
+    finally:
+        if was_enabled:
+            logging.enable_progress_bar()
+
+
+@contextmanager
 def documents_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """The same over documents."""
     from rich.console import Console

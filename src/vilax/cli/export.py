@@ -48,10 +48,13 @@ def main(argv: Sequence[str]) -> int:
     words = parser.parse_args(list(argv))
 
     from vilax.ablation.subject import find_result
+    from vilax.cli.data_progress import steps_bar
     from vilax.interop.export import export
 
     run, stage, entry = find_result(words.run)
-    done = export(run, stage, entry, words.format, Path(words.to).expanduser(), words.template)
+    with steps_bar() as tell:
+        to = Path(words.to).expanduser()
+        done = export(run, stage, entry, words.format, to, words.template, tell)
     proof = done.proof
     print(
         f"{done.folder} (logits within {proof.logits:.1e}, {proof.tokens} greedy tokens the same)"

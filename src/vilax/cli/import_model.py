@@ -50,12 +50,15 @@ def main(argv: Sequence[str]) -> int:
     )
     words = parser.parse_args(list(argv))
 
+    from vilax.cli.data_progress import steps_bar
     from vilax.interop.folder import import_model, refuse_existing
     from vilax.interop.layouts import read_source
 
     to = Path(words.to).expanduser()
     refuse_existing(to)
-    name, source = read_source(Path(words.source).expanduser(), words.encoder, words.llm)
-    import_model(source, words.source, to)
+    with steps_bar() as tell:
+        path = Path(words.source).expanduser()
+        name, source = read_source(path, words.encoder, words.llm, tell)
+        import_model(source, words.source, to, tell)
     print(f"{to} ({name})")
     return 0

@@ -18,6 +18,7 @@ from vilax.interop.llava import write_llava
 from vilax.interop.model import Exported, Inexpressible
 from vilax.interop.native import write_native
 from vilax.interop.peft_adapter import write_peft
+from vilax.interop.progress import Tell, bytes_of, silent, writing
 from vilax.interop.proof import Proof, prove
 from vilax.interop.vila import write_vila
 from vilax.training.load import load_result
@@ -46,7 +47,13 @@ class Done:
 
 
 def export(
-    run: Run, stage: str, entry: Entry, layout: str, to: Path, template: str | None = None
+    run: Run,
+    stage: str,
+    entry: Entry,
+    layout: str,
+    to: Path,
+    template: str | None = None,
+    tell: Tell = silent,
 ) -> Done:
     """Write a stage's result in a layout, reload it in a fresh process and compare.
 
@@ -57,6 +64,7 @@ def export(
         layout: one of ``FORMATS``.
         to: a new folder; visible only when the comparison has passed.
         template: the conversation template that it is used with; None: that of the stage's corpora.
+        tell: is told how it gets on.
 
     Raises:
         ConfigError: the layout cannot express the model, with the reason and those that can; the
@@ -68,6 +76,7 @@ def export(
     if template not in get_args(Template):
         raise unknown("template", template, get_args(Template))
     refuse_existing(to)
+    tell("loading", 0, 0)
     model, tokenizer, *_ = load_result(run, entry, stage)
     if model.encoder is None:
         raise ConfigError(f"stage {stage} has no image encoder: expected a later stage's result")
@@ -75,14 +84,17 @@ def export(
     folder = folder_beside(to)
     try:
         try:
-            FORMATS[layout](exported, folder)
+            with writing(folder, bytes_of(exported.model), tell):
+                FORMATS[layout](exported, folder)
         except Inexpressible as error:
             raise ConfigError(
                 f"--format {layout} cannot express this model: {error}; --format vilax can"
             ) from error
+        tell("loading it anew and comparing", 0, 0)
         proof = prove(exported, folder, layout)
         write_card(exported, folder, layout, proof)
         folder.chmod(0o755)
+        tell("making it durable", 0, 0)
         sync_tree(folder)
         folder.rename(to)
         sync_folder(to.parent)

@@ -20,6 +20,7 @@ from vilax.config.errors import ConfigError
 from vilax.config.schema.model import PretrainedLlm
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
+from vilax.interop.progress import Tell, bytes_of, silent, writing
 from vilax.interop.source import Source
 from vilax.models.tokenizer import read_tokenizer
 
@@ -29,8 +30,14 @@ PROBE = "USER: What is in  this picture?\nASSISTANT: 3 cats, na\u00efve ones.</s
 """A text that a tokenizer gives the same ids before and after it is written."""
 
 
-def import_model(source: Source, origin: str, to: Path) -> None:
+def import_model(source: Source, origin: str, to: Path, tell: Tell = silent) -> None:
     """Write an imported model, visible only when whole.
+
+    Args:
+        source: what was read.
+        origin: from where, for the lineage.
+        to: a new folder.
+        tell: is told how writing gets on.
 
     Raises:
         ConfigError: a tensor is missing, superfluous or misshapen; or ``to`` exists. Nothing is
@@ -51,13 +58,14 @@ def import_model(source: Source, origin: str, to: Path) -> None:
     )
 
     def fill(folder: Path) -> Run:
-        config = source.write_encoder(encoder, folder)
-        llm.save_pretrained(folder / "llm")  # type: ignore[operator]
+        with writing(folder, bytes_of(encoder, projector, llm), tell):
+            config = source.write_encoder(encoder, folder)
+            llm.save_pretrained(folder / "llm")  # type: ignore[operator]
         _write_tokenizer(tokenizer, folder / "llm")
         save_weights(_own(projector), folder / "projector.safetensors")
         return run.model_copy(update={"encoder": config})
 
-    write_folder(to, STAGE, fill, {"imported": {"from": origin, "layout": source.layout}})
+    write_folder(to, STAGE, fill, {"imported": {"from": origin, "layout": source.layout}}, tell)
 
 
 def write_folder(
@@ -65,6 +73,7 @@ def write_folder(
     stage: str,
     fill: Callable[[Path], Run],
     lineage: Mapping[str, Any],
+    tell: Tell = silent,
 ) -> None:
     """Fill a folder beside its place, give it an entry, and rename it.
 
@@ -73,11 +82,13 @@ def write_folder(
         stage: what it is the result of.
         fill: writes the weights and returns the configuration that builds the model from them.
         lineage: what it was made from.
+        tell: is told how it gets on.
     """
     folder = folder_beside(to)
     try:
-        fill_entry(folder, fill(folder), stage, lineage)
+        fill_entry(folder, fill(folder), stage, lineage, tell)
         folder.chmod(0o755)
+        tell("making it durable", 0, 0)
         sync_tree(folder)
         folder.rename(to)
         sync_folder(to.parent)
@@ -85,7 +96,9 @@ def write_folder(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def fill_entry(folder: Path, run: Run, stage: str, lineage: Mapping[str, Any]) -> None:
+def fill_entry(
+    folder: Path, run: Run, stage: str, lineage: Mapping[str, Any], tell: Tell = silent
+) -> None:
     """Write ``run.json`` and the entry that make a folder of weights a model of vilax."""
     write_run_json(
         folder / "run.json",
@@ -95,7 +108,7 @@ def fill_entry(folder: Path, run: Run, stage: str, lineage: Mapping[str, Any]) -
         data={},
         timings={},
     )
-    files = manifest(folder)
+    files = manifest(folder, lambda done, total: tell("checksums", done, total))
     weights = {name: facts for name, facts in files.items() if name != "run.json"}
     inputs = {"kind": "stage", "name": stage, "files": weights, **lineage}
     write_json(

@@ -8,11 +8,12 @@ from vilax.config.errors import ConfigError
 from vilax.interop.hf_reading import read_hf_llava, read_hf_next
 from vilax.interop.llava_reading import read_llava, read_projector
 from vilax.interop.prismatic import is_prismatic, read_prismatic
+from vilax.interop.progress import Tell, silent
 from vilax.interop.reading import read_json
 from vilax.interop.request import Request
 from vilax.interop.source import Source
 from vilax.interop.vila_reading import read_vila
-from vilax.interop.weight_files import Tell, silent, weight_files
+from vilax.interop.weight_files import weight_files
 
 
 def read_source(

@@ -22,11 +22,12 @@ from vilax.config.schema.model import (
     MlpProjector,
     Projector,
 )
+from vilax.interop.progress import Tell
 from vilax.interop.reading import encoder_config, read_config, readable, refuse_quantised
 from vilax.interop.request import Request
 from vilax.interop.source import Source
 from vilax.interop.tensors import Tensors
-from vilax.interop.weight_files import SUFFIXES, Tell, read_file, read_folder
+from vilax.interop.weight_files import SUFFIXES, read_file, read_folder
 
 POLICIES = {"pad": "pad", "square": "crop", "resize": "resize", None: "crop"}
 """``image_policy`` by LLaVA's ``image_aspect_ratio``."""

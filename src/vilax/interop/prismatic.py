@@ -29,9 +29,10 @@ from vilax.config.schema.model import (
     TimmEncoder,
 )
 from vilax.interop.encoder_folder import write_encoder
+from vilax.interop.progress import Tell, silent
 from vilax.interop.source import Source
 from vilax.interop.tensors import match
-from vilax.interop.weight_files import Tell, read_file, read_folder, silent
+from vilax.interop.weight_files import read_file, read_folder
 from vilax.models.architecture import config_of
 from vilax.models.encoder import Encoder
 from vilax.models.joined import FusedFeatures

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vilax.interop.weight_files import Tell, silent
+from vilax.interop.progress import Tell, silent
 
 
 @dataclass(frozen=True)

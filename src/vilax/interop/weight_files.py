@@ -2,7 +2,7 @@
 
 import pickle
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vilax.config.errors import ConfigError
+from vilax.interop.progress import Tell, silent
 from vilax.interop.reading import read_json
-
-Tell = Callable[[str, int, int], None]
-"""Told what is being done, the bytes of it that are done, and how many there are in all."""
 
 WHOLE = ("model.safetensors", "pytorch_model.bin")
 """Names of all weights in one file; those of shards are in ``NAME.index.json``. As in transformers,
@@ -37,10 +35,6 @@ NOT_WEIGHTS = ("position_ids", "rotary_emb.inv_freq")
 
 POINTER = b"version https://git-lfs"
 """How a file begins that Git LFS left in the place of the real one."""
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Tell nobody."""
 
 
 def weight_files(folder: Path) -> list[Path]:
