@@ -2,19 +2,25 @@
 
 from collections.abc import Iterable, Mapping
 
+from vilax.ablation.assumed import assumed_seconds
 from vilax.ablation.costs import stored_cost
-from vilax.ablation.graph import Graph, Node, title_of
+from vilax.ablation.graph import PREPARATION, Graph, Node, title_of
 from vilax.artifacts.identity import canonical, science_dump
 from vilax.artifacts.store import Entry
 
 FOUND = 0.05
 """Share of the seconds expected below which a result was found, not made: it teaches nothing."""
+PREPARED = 0.2
+"""Share of the seconds assumed below which preparation found a part of its cache filled: it says
+nothing of how fast the machine is."""
 
 
 class Pace:
     """Seconds per unit of cost, by what a node is.
 
-    Stored results teach it first: what an earlier call took is known before anything has run.
+    Stored results teach it first: what an earlier call took is known before anything has run. Of
+    what nothing like it has run, another machine's times are assumed, times how this one has
+    compared with it.
 
     Args:
         graph: what is to be done.
@@ -24,6 +30,7 @@ class Pace:
     def __init__(self, graph: Graph, others: Iterable[Entry] = ()) -> None:
         self._pending = {node.key: node for node in graph.pending}
         self._seen: dict[str, tuple[float, float]] = {}
+        self._here, self._there = 0.0, 0.0
         self._widest = 1
         for node in graph.nodes.values():
             if node.entry is not None:
@@ -49,10 +56,14 @@ class Pace:
         self._learn(node, seconds)
 
     def _learn(self, node: Node, seconds: float) -> None:
-        expected = self.seconds(node)
+        expected = self._by(node, (node.title, node.kind, ""))
         if seconds <= 0 or (expected is not None and seconds < FOUND * expected):
             return
         self._add(node.title, node.kind, node.cost, seconds)
+        assumed = assumed_seconds(node)
+        if assumed is None or (node.kind in PREPARATION and seconds < PREPARED * assumed):
+            return
+        self._here, self._there = self._here + seconds, self._there + assumed
 
     def _add(self, title: str, kind: str, cost: float, seconds: float) -> None:
         for name in (title, kind, ""):
@@ -61,22 +72,31 @@ class Pace:
 
     def likened(self, node: Node) -> float | None:
         """What a node will take by nodes of its title alone; None where none has run."""
-        known, cost = self._seen.get(node.title, (0.0, 0.0))
-        return known / cost * node.cost if cost else None
+        return self._by(node, (node.title,))
 
-    def seconds(self, node: Node) -> float | None:
-        """What a node will take; None where nothing has run yet.
-
-        Told by nodes of its title, else by those of its kind, else by all.
-        """
-        for name in (node.title, node.kind, ""):
+    def _by(self, node: Node, names: Iterable[str]) -> float | None:
+        """What a node will take by the first of the names of which nodes have run."""
+        for name in names:
             if name in self._seen:
                 known, cost = self._seen[name]
                 return known / cost * node.cost if cost else None
         return None
 
+    def seconds(self, node: Node) -> float | None:
+        """What a node will take; None where nobody can tell.
+
+        Told by nodes of its title that have run, else by what they took on another machine (see
+        ``ASSUMED``) and how this machine has compared with that one so far, else by nodes of its
+        kind, else by all.
+        """
+        if (likened := self.likened(node)) is not None:
+            return likened
+        if (assumed := assumed_seconds(node)) is not None:
+            return assumed * (self._here / self._there if self._there else 1.0)
+        return self._by(node, (node.kind, ""))
+
     def left(self, running: Mapping[str, float]) -> float | None:
-        """Seconds until all is done; None where nothing has run yet.
+        """Seconds until all is done; None where of a node nobody can tell yet.
 
         The rest is taken to run as wide as it has so far, and no faster than its longest chain.
 

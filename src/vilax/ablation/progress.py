@@ -69,7 +69,7 @@ class Display:
         self._pace = Pace(graph)
         self._began: dict[str, float] = {}
         cost = sum(node.cost for node in graph.pending)
-        self._all = self._progress.add_task("all", total=cost or 1.0, left="")
+        self._all = self._progress.add_task("all", total=cost or 1.0, left=self._left())
 
     def __enter__(self) -> "Display":
         for node in self._graph.nodes.values():

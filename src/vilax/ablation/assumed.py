@@ -1,0 +1,33 @@
+"""Seconds that work took at micro scale on another machine, where nothing like it has run here."""
+
+from vilax.ablation.graph import PREPARATION, Node
+from vilax.config.schema.model import ScratchLlm
+
+ASSUMED = {
+    "micro world": 40.0 / 2e5,
+    "picture features": 190.0 / 5e5,
+    "text": 200.0 / 2e6,
+    "align": 29.0 / 6e6,
+    "pretrain": 79.0 / 9.6e6,
+    "sft": 21.0 / 1e6,
+    "evaluation of text": 2.1 / 2.75e5,
+    "evaluation of sft": 9.6 / 7.5e5,
+    "measures of sft": 2.0 / 6.4e4,
+    "measures of align": 2.0 / 6.4e4,
+}
+"""Seconds per unit of cost with the micro scale's LLM, by what a node is; rounded.
+
+align, pretrain, sft, its evaluation and its measures: medians of CPU seconds over sweeps of
+freezing, corpus and joint_sft, one thread each; measures of align as those of sft, of the same
+documents. Evaluation of text: median of stored wall times.
+Picture features: half of the CPU seconds of one run, for two threads share them. Micro world and
+text: wall time on two cores, of one run each."""
+
+
+def assumed_seconds(node: Node) -> float | None:
+    """What a node took on that machine; None where the table does not speak of it.
+
+    It tells preparation, and what is done with the micro scale's LLM.
+    """
+    is_like = node.kind in PREPARATION or isinstance(node.run.llm, ScratchLlm)
+    return ASSUMED[node.title] * node.cost if is_like and node.title in ASSUMED else None
