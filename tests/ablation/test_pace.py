@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from tests.ablation.fakes import FakeStore, freezing
+from tests.ablation.test_executor import chain
 from vilax.ablation.assumed import ASSUMED, assumed_seconds
 from vilax.ablation.comparison import Resolved, resolve
 from vilax.ablation.executor import Outcome
@@ -110,3 +111,18 @@ def test_a_sweep_says_from_the_start_how_long_it_takes() -> None:
     assert 600 < rest < whole < 3600
     for text, seconds in ((before, whole), (out.getvalue(), rest)):
         assert f"about {int(seconds) // 60}:" in text
+
+
+def test_where_the_room_is_known_the_rest_is_laid_out_in_it() -> None:
+    nodes = chain(first=(), a=(), wide=(), b=("wide",), c=("wide",))
+    nodes[2].threads = 2
+    nodes[4].cost = 3.0
+    graph = Graph({node.key: node for node in nodes}, {}, {}, {})
+    pace = Pace(graph, threads=2)
+    pace.ended(graph.nodes["first"], 10.0)
+    # a runs alone for 6 s more, for wide has no room beside it; c ends 30 s after wide.
+    assert pace.left({"a": 4.0}) == pytest.approx(6.0 + 10.0 + 30.0)
+    # One thread does all in turn.
+    pace = Pace(graph, threads=1)
+    pace.ended(graph.nodes["first"], 10.0)
+    assert pace.left({"a": 4.0}) == pytest.approx(6.0 + 10.0 + 10.0 + 30.0)

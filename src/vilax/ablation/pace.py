@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from vilax.ablation.assumed import assumed_seconds
 from vilax.ablation.costs import stored_cost
 from vilax.ablation.graph import PREPARATION, Graph, Node, title_of
+from vilax.ablation.timetable import timetable
 from vilax.artifacts.identity import canonical, science_dump
 from vilax.artifacts.store import Entry
 
@@ -25,9 +26,18 @@ class Pace:
     Args:
         graph: what is to be done.
         others: further stored results; those of the same LLMs teach it too.
+        threads: CPU threads that may be used; None: nobody knows.
+        gpus: GPUs that may be used.
     """
 
-    def __init__(self, graph: Graph, others: Iterable[Entry] = ()) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        others: Iterable[Entry] = (),
+        threads: int | None = None,
+        gpus: int = 0,
+    ) -> None:
+        self._threads, self._gpus = threads, gpus
         self._pending = {node.key: node for node in graph.pending}
         self._seen: dict[str, tuple[float, float]] = {}
         self._here, self._there = 0.0, 0.0
@@ -98,7 +108,8 @@ class Pace:
     def left(self, running: Mapping[str, float]) -> float | None:
         """Seconds until all is done; None where of a node nobody can tell yet.
 
-        The rest is taken to run as wide as it has so far, and no faster than its longest chain.
+        Where it is known what may be used, the rest is laid out as the executor starts it. Else it
+        is taken to run as wide as it has so far, and no faster than its longest chain.
 
         Args:
             running: key of each running node to the seconds since it was started.
@@ -110,6 +121,11 @@ class Pace:
             if expected is None:
                 return None
             rest[key] = max(0.0, expected - running.get(key, 0.0))
+        if self._threads is not None:
+            # What runs keeps its room.
+            nodes = sorted(self._pending.values(), key=lambda node: node.key not in running)
+            wants = {node.key: node.gpus for node in nodes}
+            return timetable(nodes, rest, wants, self._threads, self._gpus)[1]
         chains: dict[str, float] = {}
         # Needs come before those that need them.
         for key, node in self._pending.items():

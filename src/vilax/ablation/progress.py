@@ -46,9 +46,17 @@ class Display:
     Args:
         graph: what is to be done.
         console: where to; stderr if None.
+        threads: CPU threads that may be used at once; None: nobody knows.
+        gpus: GPUs that may be used at once.
     """
 
-    def __init__(self, graph: Graph, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        console: Console | None = None,
+        threads: int | None = None,
+        gpus: int = 0,
+    ) -> None:
         self.console = console or Console(stderr=True, highlight=False)
         self._graph = graph
         self._done = len(graph.nodes) - len(graph.pending)
@@ -66,7 +74,7 @@ class Display:
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self._pace = Pace(graph)
+        self._pace = Pace(graph, threads=threads, gpus=gpus)
         self._began: dict[str, float] = {}
         cost = sum(node.cost for node in graph.pending)
         self._all = self._progress.add_task("all", total=cost or 1.0, left=self._left())

@@ -163,9 +163,10 @@ def run(
     outcomes: dict[str, Outcome] = {}
     lookup = store_lookup()
     opened = launch() if graph.pending else None
-    with Display(graph) as display:
+    room = Room(None) if opened is None else opened[1]
+    with Display(graph, threads=room.threads, gpus=len(room.devices)) as display:
         if opened is not None:
-            pool, room = opened
+            pool = opened[0]
             with Live(display, resolved, graph, lookup) as live:
                 outcomes = execute(graph.pending, pool, live, room, held_by)
     return [collect(comparison, graph, outcomes, lookup) for comparison in resolved]
