@@ -4,9 +4,9 @@ from vilax.ablation.graph import PREPARATION, Node
 from vilax.config.schema.model import ScratchLlm
 
 ASSUMED = {
-    "micro world": 40.0 / 2e5,
-    "picture features": 190.0 / 5e5,
-    "text": 200.0 / 2e6,
+    "micro world": 26.0 / 2e5,
+    "picture features": 17.0 / 5e5,
+    "text": 109.0 / 2e6,
     "align": 29.0 / 6e6,
     "pretrain": 79.0 / 9.6e6,
     "sft": 21.0 / 1e6,
@@ -20,8 +20,8 @@ ASSUMED = {
 align, pretrain, sft, its evaluation and its measures: medians of CPU seconds over sweeps of
 freezing, corpus and joint_sft, one thread each; measures of align as those of sft, of the same
 documents. Evaluation of text: median of stored wall times.
-Picture features: half of the CPU seconds of one run, for two threads share them. Micro world and
-text: wall time on two cores, of one run each."""
+Micro world, text and the first picture features of a sweep: wall time on two idle cores, one run.
+Two threads that others disturb take many times as long."""
 
 
 def assumed_seconds(node: Node) -> float | None:

@@ -11,7 +11,7 @@ from vilax.artifacts.store import Entry
 
 FOUND = 0.05
 """Share of the seconds expected below which a result was found, not made: it teaches nothing."""
-PREPARED = 0.2
+PREPARED = 0.4
 """Share of the seconds assumed below which preparation found a part of its cache filled: it says
 nothing of how fast the machine is."""
 
