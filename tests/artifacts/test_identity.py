@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vilax.artifacts.identity import canonical, identity, science_dump, sources_hash
+from vilax.artifacts.identity import (
+    VERSIONS,
+    canonical,
+    identity,
+    science_dump,
+    sources_hash,
+    versions,
+)
 from vilax.config.schema.base import Node, execution
 from vilax.config.schema.execution import Trainer
 from vilax.config.schema.stage import Stage
@@ -136,3 +143,8 @@ def test_source_hash_follows_source_and_names_the_module(tmp_path, monkeypatch) 
     assert "hashed_module" not in sys.modules
     with pytest.raises(ModuleNotFoundError):
         sources_hash(("no_such_module_here",))
+
+
+def test_only_results_of_cropped_pictures_have_the_version_of_the_crop() -> None:
+    assert versions(("prompt",), "pad") == versions(("prompt",)) == {"prompt": VERSIONS["prompt"]}
+    assert versions(("prompt",), "crop") == {"prompt": VERSIONS["prompt"], "crop": VERSIONS["crop"]}

@@ -6,6 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from transformers import CLIPImageProcessor
 
 from tests.data.bad.pictures import encoded, noise
 from vilax.data.images import ImageTransform
@@ -70,3 +71,19 @@ def test_strips_cost_no_more_than_their_pixels() -> None:
             assert time.perf_counter() - begun < 2
             assert out.shape == (3, 24, 24)
             assert float(out[0, 12, 12]) > (0.0 if policy == "pad" else 0.5)
+
+
+@pytest.mark.parametrize("size", [(140, 90), (90, 140), (100, 67), (64, 64)])
+@pytest.mark.parametrize("side", [28, 56])
+def test_a_crop_is_that_of_clips_processor(size: tuple[int, int], side: int) -> None:
+    rows, columns = np.mgrid[0 : size[1], 0 : size[0]]
+    levels = [127 + 60 * (np.sin(rows / 17 + k) + np.cos(columns / 23 - k)) for k in range(3)]
+    picture = PIL.Image.fromarray(np.stack(levels, -1).astype(np.uint8))
+    ours = ImageTransform(side, "crop", HALF, HALF)(encoded(picture, "PNG"))
+    theirs = CLIPImageProcessor(
+        size={"shortest_edge": side},
+        crop_size={"height": side, "width": side},
+        image_mean=list(HALF),
+        image_std=list(HALF),
+    )(picture, return_tensors="pt")["pixel_values"][0]
+    assert float((ours - theirs).abs().max()) <= 2 / 127.5

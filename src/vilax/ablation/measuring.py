@@ -3,7 +3,7 @@
 from typing import Any
 
 from vilax.artifacts.files import write_json
-from vilax.artifacts.identity import VERSIONS, identity, science_dump, sources_hash
+from vilax.artifacts.identity import identity, science_dump, sources_hash, versions
 from vilax.artifacts.run_record import write_run_json
 from vilax.artifacts.store import Entry, Store
 from vilax.config.errors import ConfigError
@@ -71,7 +71,7 @@ def _inputs(run: Run, stage: str, trained: str) -> dict[str, Any]:
         "settings": science_dump(run.measures),
         "data": {n: held_out_print(run, n) for n in names if held_out_path(run, n) is not None},
         "base": science_dump(run.llm) if base is None else stage_identity(run, base),
-        "versions": {name: VERSIONS[name] for name in ("measures", "prompt")},
+        "versions": versions(("measures", "prompt"), run.encoder.image_policy),
     }
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from vilax.config.schema.base import Node
 
 VERSIONS: dict[str, int] = {
+    "crop": 1,
     "encoder": 2,
     "engine": 2,
     "evaluation": 2,
@@ -25,6 +26,18 @@ VERSIONS: dict[str, int] = {
     "prompt": 1,
 }
 """Version of each component that shapes results; raised by hand when its results change."""
+
+
+def versions(components: Iterable[str], policy: str | None = None) -> dict[str, int]:
+    """Versions of the components that shape a result.
+
+    Args:
+        components: their names.
+        policy: the ``image_policy`` of pictures that are read; ``crop`` has a version of its own,
+            as it was mended alone.
+    """
+    found = {name: VERSIONS[name] for name in components}
+    return found | {policy: VERSIONS[policy]} if policy in VERSIONS else found
 
 
 def canonical(payload: Any) -> str:

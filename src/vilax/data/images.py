@@ -106,9 +106,9 @@ class ImageTransform:
             left, top = (side - width) // 2, (side - height) // 2
             canvas[top : top + height, left : left + width] = np.asarray(picture)
             return resampled(canvas, self.size, self.size, self.interpolation)
-        scale = self.size / min(width, height)
-        wide = max(self.size, round(width * scale))
-        high = max(self.size, round(height * scale))
+        # The long side is rounded down, as the processors of CLIP and torchvision's Resize do.
+        short = min(width, height)
+        wide, high = self.size * width // short, self.size * height // short
         if wide * high > MAX_PIXELS:
             side = min(width, height)
             left, top = (width - side) // 2, (height - side) // 2

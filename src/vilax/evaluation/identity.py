@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vilax.artifacts.files import manifest
-from vilax.artifacts.identity import VERSIONS, canonical, science_dump
+from vilax.artifacts.identity import canonical, science_dump, versions
 from vilax.config.schema.benchmark import BenchmarkTask
 from vilax.config.schema.evaluation import Task
 from vilax.config.schema.run import Run
@@ -54,7 +54,9 @@ def evaluation_inputs(
         "stage_identity": stage_identity,
         "settings": settings | {"seed": evaluation_seed(run)},
         "data": data,
-        "versions": {name: VERSIONS[name] for name in ("evaluation", "prompt")},
+        "versions": versions(
+            ("evaluation", "prompt"), run.encoder.image_policy if has_images else None
+        ),
     }
 
 

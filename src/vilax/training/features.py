@@ -66,6 +66,8 @@ class FeatureSource:
         if cache is not None:
             state = f"{fingerprint(encoder)} {transform!r} {encoder.layer} {encoder.grid}"
             state += f" {encoder.class_token} {VERSIONS['encoder']}"
+            if transform.policy == "crop":
+                state += f" {transform.policy} {VERSIONS['crop']}"
             state += "" if transform.tiling is None else f" {transform.tiling!r}"
             digest = hashlib.sha256(state.encode()).hexdigest()[:24]
             self.folder = cache / "features" / digest

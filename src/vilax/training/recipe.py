@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vilax.artifacts.identity import VERSIONS, identity, science_dump, sources_hash
+from vilax.artifacts.identity import identity, science_dump, sources_hash, versions
 from vilax.artifacts.store import Entry, Store, read_entry
 from vilax.config.errors import unknown
 from vilax.config.locate import store_dir
@@ -114,6 +114,7 @@ def stage_inputs(run: Run, name: str, with_data: bool = True) -> dict[str, Any]:
                 {"only": policy["only"]} if policy["mode"] == "trained" and policy["only"] else {}
             )
             settings["freeze"][part] = {"mode": policy["mode"], **only}
+    policy = run.encoder.image_policy if "encoder" in stage.parts else None
     components = COMPONENTS + (VISUAL_COMPONENTS if "encoder" in stage.parts else ())
     model = {"llm": science_dump(run.llm)}
     if "encoder" in stage.parts:
@@ -127,7 +128,7 @@ def stage_inputs(run: Run, name: str, with_data: bool = True) -> dict[str, Any]:
         "precision": run.trainer.precision,
         "data": data_fingerprint(run, stage) if with_data else None,
         "parent": _start(run) if parent is None else identity(stage_inputs(run, parent, with_data)),
-        "versions": {component: VERSIONS[component] for component in components},
+        "versions": versions(components, policy),
     }
 
 
