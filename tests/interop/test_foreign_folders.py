@@ -12,6 +12,7 @@ import sentencepiece
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
+    AutoModelForCausalLM,
     AutoTokenizer,
     CLIPVisionModel,
     Dinov2Config,
@@ -39,6 +40,7 @@ from tests.interop.foreign import (
 from tests.interop.test_interop import _result, open_model, outputs
 from tests.models.test_encoder import internvit_tensors
 from vilax.cli.main import main
+from vilax.micro.tokenizer import build_tokenizer
 from vilax.models.internvit import InternVit
 
 __all__ = ["outputs"]
@@ -282,13 +284,70 @@ def test_what_is_no_weights_is_told_apart(
     assert not (tmp_path / "ran").exists()
 
 
-def test_an_adapter_apart_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = tmp_path / "lora"
+def save_lora(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """What LLaVA's LoRA script leaves; the tensors of its two files. The LLM is in ``llm``."""
     save_llava(folder, QWEN, "llava_qwen")
-    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
-    torch.save({"model.mm_projector.0.weight": torch.zeros(1)}, folder / "mm_projector.bin")
-    edit(folder / "adapter_config.json", peft_type="LORA")
-    assert "merge it first" in refused(folder, capsys)
+    (folder / "model.safetensors").unlink()
+    net = AutoModelForCausalLM.from_config(QWEN)
+    net.save_pretrained(folder.parent / "llm")
+    build_tokenizer().save_pretrained(folder.parent / "llm")
+    torch.manual_seed(7)
+    prefix, adapter = "base_model.model.model", {}
+    for layer in range(2):
+        place = f"{prefix}.layers.{layer}.mlp.up_proj"
+        adapter[f"{place}.lora_A.weight"] = torch.randn(4, 32)
+        adapter[f"{place}.lora_B.weight"] = torch.randn(48, 4)
+    torch.save(adapter, folder / "adapter_model.bin")
+    lora = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["up_proj"]}
+    names = {"task_type": "CAUSAL_LM", "base_model_name_or_path": "some/vicuna"}
+    edit(folder / "adapter_config.json", **lora | names)
+    whole = {
+        f"{prefix}.mm_projector.{n}": torch.randn(s)
+        for n, s in {"0.weight": (32, 32), "0.bias": 32, "2.weight": (32, 32), "2.bias": 32}.items()
+    }
+    torch.save(whole, folder / "non_lora_trainables.bin")
+    return adapter, whole
+
+
+def test_llavas_lora_is_merged_into_its_llm(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adapter, whole = save_lora(tmp_path / "lora")
+    assert "--llm FOLDER, with some/vicuna" in refused(tmp_path / "lora", capsys)
+    llm = tmp_path / "llm"
+    ours = open_model(imported(tmp_path / "lora", "--llm", str(llm)))
+    base = load_file(llm / "model.safetensors")
+    for name, tensor in ours.llm.net.state_dict().items():
+        place = f"base_model.model.{name.removesuffix('.weight')}"
+        added: Any = 0.0
+        if f"{place}.lora_A.weight" in adapter:
+            added = 2 * adapter[f"{place}.lora_B.weight"] @ adapter[f"{place}.lora_A.weight"]
+        assert torch.allclose(tensor, base[name] + added, atol=1e-5)
+    bias = whole["base_model.model.model.mm_projector.2.bias"]
+    assert torch.equal(ours.projector.layers[2].bias, bias)
+    name = next(iter(adapter))
+    file = tmp_path / "lora" / "adapter_model.bin"
+    torch.save({n: t for n, t in adapter.items() if n != name}, file)
+    assert f"tensor {name} is missing" in refused(tmp_path / "lora", capsys, "--llm", str(llm))
+    torch.save(adapter | {name: torch.zeros(3, 32)}, file)
+    assert f"tensor {name} is (3, 32)" in refused(tmp_path / "lora", capsys, "--llm", str(llm))
+
+
+def test_other_adapters_are_to_be_merged_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_hf(tmp_path / "hf", QWEN)
+    edit(tmp_path / "hf" / "adapter_config.json", peft_type="LORA")
+    assert "merge it first" in refused(tmp_path / "hf", capsys)
+    (tmp_path / "hf" / "config.json").unlink()
+    assert "merge it first" in refused(tmp_path / "hf", capsys)
+
+
+def test_a_model_of_vilax_needs_no_import(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_hf(tmp_path / "hf", QWEN)
+    assert "is a model of vilax" in refused(imported(tmp_path / "hf"), capsys)
 
 
 @pytest.mark.parametrize("prefix", ["model.mm_projector.", "mm_projector.", ""])

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 EXAMPLES = """\
-layouts, told apart by their content: LLaVA-1.5 and VILA 1.0 (one folder), a LLaVA mm_projector.bin
-(with --llm), VILA-1.5 (llm/, vision_tower/, mm_projector/), LLaVA and LLaVA-NeXT of transformers, a
-run folder of prismatic (config.json, checkpoints/latest-checkpoint.pt).
+layouts, told apart by their content: LLaVA-1.5 and VILA 1.0 (one folder), LLaVA's LoRA or its
+mm_projector.bin alone (with --llm), VILA-1.5 (llm/, vision_tower/, mm_projector/), LLaVA and
+LLaVA-NeXT of transformers, a run folder of prismatic (config.json,
+checkpoints/latest-checkpoint.pt).
 
 examples:
   vilax import llava-v1.5-7b/ --encoder clip-vit-large-patch14-336/ --to models/llava
   vilax import VILA1.5-3b/ --to models/vila
   vilax import prism-dinosiglip+7b/ --encoder dinov2/ --encoder siglip/ --llm Llama-2-7b-hf/ \
     --to models/prism                          timm's networks and the LLM from local folders
+  vilax import llava-v1.5-7b-lora/ --llm vicuna-7b-v1.5/ --to models/lora
   vilax evaluate models/vila suite=quick       then evaluate it,
   vilax train start=models/vila order=[sft]    or train from it
 
@@ -46,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--llm",
         metavar="DIR",
-        help="the LLM, of a projector alone; of prismatic, its configuration and tokenizer",
+        help="the LLM, of a projector or LoRA alone; of prismatic, its configuration and tokenizer",
     )
     words = parser.parse_args(list(argv))
 

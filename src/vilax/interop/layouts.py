@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vilax.artifacts.store import ENTRY
 from vilax.config.errors import ConfigError
 from vilax.interop.hf_reading import read_hf_llava, read_hf_next
+from vilax.interop.llava_adapter import read_adapted
 from vilax.interop.llava_reading import read_llava, read_projector
 from vilax.interop.prismatic import is_prismatic, read_prismatic
 from vilax.interop.progress import Tell, silent
@@ -13,7 +15,7 @@ from vilax.interop.reading import read_json
 from vilax.interop.request import Request
 from vilax.interop.source import Source
 from vilax.interop.vila_reading import read_vila
-from vilax.interop.weight_files import weight_files
+from vilax.interop.weight_files import ADAPTER, weight_files
 
 
 def read_source(
@@ -43,11 +45,14 @@ def read_source(
     request = Request(path, config, encoders[0] if encoders else None, llm, tell)
     if path.is_file() or _is_projector_alone(folder):
         return "LLaVA projector", read_projector(request)
+    if (folder / ENTRY).is_file():
+        raise ConfigError(f"{path} is a model of vilax: evaluate and train take it as it is")
     if not has_config:
+        weight_files(folder)
         raise ConfigError(f"{path} has no config.json: expected one of {LAYOUTS}")
     for name, (is_it, read) in READERS.items():
         if is_it(folder, config):
-            if llm is not None:
+            if llm is not None and name != ADAPTED:
                 raise ConfigError(f"--llm {llm}: {path} ({name}) has its LLM, expected no other")
             return name, read(request)
     raise ConfigError(
@@ -61,9 +66,11 @@ def _is_projector_alone(folder: Path) -> bool:
     so may an adapter, which is refused where it is read."""
     if not (folder / "mm_projector.bin").is_file():
         return False
-    is_adapter = (folder / "adapter_config.json").is_file()
+    is_adapter = (folder / ADAPTER).is_file()
     return not is_adapter and not (folder / "llm").is_dir() and not weight_files(folder)
 
+
+ADAPTED = "LLaVA LoRA"
 
 Reader = Callable[[Request], Source]
 
@@ -81,6 +88,10 @@ READERS: dict[str, tuple[Callable[[Path, Mapping[str, Any]], bool], Reader]] = {
     "VILA-1.5": (
         lambda folder, config: (folder / "llm").is_dir() and (folder / "mm_projector").is_dir(),
         read_vila,
+    ),
+    ADAPTED: (
+        lambda folder, config: "mm_vision_tower" in config and (folder / ADAPTER).is_file(),
+        read_adapted,
     ),
     "LLaVA": (
         lambda folder, config: "mm_vision_tower" in config or "mm_projector_type" in config,

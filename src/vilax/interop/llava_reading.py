@@ -49,18 +49,29 @@ def read_llava(request: Request) -> Source:
     Raises:
         ConfigError: it is in tiles, quantised, or has what vilax has no counterpart for.
     """
-    folder, config = request.path, request.config
-    refuse_quantised(config, folder)
-    tower = request.encoder or str(config.get("mm_vision_tower") or "")
-    if tower and (folder / tower).is_dir():
-        tower = str(folder / tower)
+    refuse_quantised(request.config, request.path)
+    parts = parts_of(read_folder(request.path, request.tell))
+    text = text_config(request.config, parts["llm"])
+    return llava_source(request, "LLaVA", parts, text, str(request.path))
+
+
+def parts_of(tensors: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensors]:
+    """Tensors of LLaVA's state dict by the part that they belong to.
+
+    Args:
+        tensors: by their names in the files.
+        prefix: before LLaVA's names, where there is one.
+
+    Raises:
+        ConfigError: there are tiles.
+    """
     parts = {part: Tensors() for part in ("encoder", "projector", "llm")}
-    for name, tensor in read_folder(folder, request.tell).items():
-        own = name.removeprefix("model.")
+    for name, tensor in tensors.items():
+        own = name.removeprefix(prefix).removeprefix("model.")
         if own == "image_newline":
             raise ConfigError(
-                f"{folder} has image_newline: of this layout tiles (AnyRes) are not imported;"
-                " expected the same model in transformers' (model_type llava_next)"
+                f"tensor {name}: of this layout tiles (AnyRes) are not imported; expected the same"
+                " model in transformers' (model_type llava_next)"
             )
         if own.startswith("mm_projector."):
             parts["projector"].put(layer_name(own.removeprefix("mm_projector.")), name, tensor)
@@ -68,23 +79,45 @@ def read_llava(request: Request) -> Source:
             own = own.removeprefix("vision_tower.").removeprefix("vision_tower.")
             parts["encoder"].put(own.removeprefix("vision_model."), name, tensor)
         else:
-            parts["llm"].put(name, name, tensor)
+            parts["llm"].put(name.removeprefix(prefix), name, tensor)
+    return parts
+
+
+def llava_source(
+    request: Request, layout: str, parts: Mapping[str, Tensors], text: Any, tokenizer: str
+) -> Source:
+    """A model of LLaVA's keys.
+
+    Args:
+        request: what was asked for.
+        layout: name of the layout, for messages.
+        parts: tensors by part; without those of the encoder, they come from where it is named.
+        text: configuration of the LLM.
+        tokenizer: folder of the tokenizer.
+
+    Raises:
+        ConfigError: a key asks for what vilax has no counterpart for.
+    """
+    config = request.config
+    tower = request.encoder or str(config.get("mm_vision_tower") or "")
+    if tower and (request.path / tower).is_dir():
+        tower = str(request.path / tower)
     vision = encoder_config(tower)
     return Source(
-        layout="LLaVA",
+        layout=layout,
         vision=vision,
-        text=_text_config(config, parts["llm"]),
+        text=text,
         encoder=parts["encoder"] or tower_tensors(tower, request.tell),
         projector=parts["projector"],
         llm=parts["llm"],
         projector_config=projector_of(str(config.get("mm_projector_type", "linear"))),
         settings=llava_settings(config, vision),
-        tokenizer=str(folder),
+        tokenizer=tokenizer,
         preprocessor=tower,
     )
 
 
-def _text_config(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
+def text_config(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
     """The LLM's configuration, out of LLaVA's."""
     given = str(config.get("model_type") or "")
     kind = given.removeprefix("llava_").removeprefix("llava")

@@ -116,8 +116,11 @@ def prove(exported: Exported, folder: Path, layout: str) -> Proof:
 
 
 def _hint(exported: Exported) -> str:
-    cap = getattr(exported.model.llm.net.config, "final_logit_softcapping", None)
-    return f"; it leaves out the LLM's final_logit_softcapping={cap}" if cap else ""
+    config = exported.model.llm.net.config
+    for key in ("final_logit_softcapping", "logits_scaling"):
+        if value := getattr(config, key, None):
+            return f"; it leaves out the LLM's {key}={value}"
+    return ""
 
 
 def _encoder(model: VisionLanguageModel):  # type: ignore[no-untyped-def]

@@ -28,6 +28,9 @@ BESIDE = (
 )  # fmt: skip
 """Begins of names of files that lie beside a model's weights and are none of them."""
 
+ADAPTER = "adapter_config.json"
+"""In a folder of an adapter."""
+
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 
 NOT_WEIGHTS = ("position_ids", "rotary_emb.inv_freq")
@@ -43,11 +46,11 @@ def weight_files(folder: Path) -> list[Path]:
     Raises:
         ConfigError: the folder is an adapter, or its index names a file that is not there.
     """
-    if (folder / "adapter_config.json").is_file():
+    if (folder / ADAPTER).is_file():
         raise ConfigError(
-            f"{folder} has adapter_config.json: an adapter apart from the weights that it changes"
-            " is not imported; merge it first (peft: merge_and_unload, LLaVA:"
-            " scripts/merge_lora_weights.py) and import the whole"
+            f"{folder} has {ADAPTER}: an adapter apart from the weights that it changes is imported"
+            " of LLaVA's own layout alone; merge it first (peft's merge_and_unload) and import the"
+            " whole"
         )
     for name in WHOLE:
         if (folder / name).is_file():
