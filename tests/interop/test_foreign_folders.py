@@ -433,6 +433,25 @@ def test_vilas_parts_that_are_missing(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "has no vision_tower/: expected --encoder" in refused(tmp_path / "vila", capsys)
 
 
+def test_a_source_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_hf(tmp_path / "hf", QWEN)
+
+    def fetched(name: str, **options: Any) -> str:
+        if name != "llava-hf/tiny":
+            raise OSError(f"{name} is not there")
+        return str(tmp_path / "hf")
+
+    monkeypatch.setattr("vilax.interop.reading.snapshot_download", fetched)
+    assert main(["import", "llava-hf/tiny", "--to", str(tmp_path / "ours")]) == 0
+    assert main(["import", "llava-hf/tinny", "--to", str(tmp_path / "other")]) == 2
+    said = capsys.readouterr().err
+    assert "llava-hf/tinny is not there" in said and "is no folder here" in said
+    assert main(["import", str(tmp_path / "no"), "--to", str(tmp_path / "other")]) == 2
+    assert "no such folder or file" in capsys.readouterr().err
+
+
 def test_a_place_that_cannot_be_written_is_told_before_reading(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ checkpoints/latest-checkpoint.pt).
 examples:
   vilax import llava-v1.5-7b/ --encoder clip-vit-large-patch14-336/ --to models/llava
   vilax import VILA1.5-3b/ --to models/vila
+  vilax import llava-hf/llava-1.5-7b-hf --to models/hf       fetched from the hub
   vilax import prism-dinosiglip+7b/ --encoder dinov2/ --encoder siglip/ --llm Llama-2-7b-hf/ \
     --to models/prism                          timm's networks and the LLM from local folders
   vilax import llava-v1.5-7b-lora/ --llm vicuna-7b-v1.5/ --to models/lora
@@ -36,7 +37,9 @@ def main(argv: Sequence[str]) -> int:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="SOURCE", help="the checkpoint's folder or file")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="the checkpoint's folder or file, or its id on the hub"
+    )
     parser.add_argument("--to", required=True, metavar="DIR", help="a new folder")
     parser.add_argument(
         "--encoder",
@@ -55,11 +58,12 @@ def main(argv: Sequence[str]) -> int:
     from vilax.cli.data_progress import steps_bar
     from vilax.interop.folder import import_model, refuse_existing
     from vilax.interop.layouts import read_source
+    from vilax.interop.reading import local
 
     to = Path(words.to).expanduser()
     refuse_existing(to)
+    path = local(words.source, "SOURCE", file=True)
     with steps_bar() as tell:
-        path = Path(words.source).expanduser()
         name, source = read_source(path, words.encoder, words.llm, tell)
         import_model(source, words.source, to, tell)
     print(f"{to} ({name})")

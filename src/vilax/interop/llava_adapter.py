@@ -13,8 +13,8 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 from vilax.config.errors import ConfigError
-from vilax.interop.llava_reading import llava_source, local, parts_of, text_config
-from vilax.interop.reading import read_config, readable, refuse_quantised
+from vilax.interop.llava_reading import llava_source, parts_of, text_config
+from vilax.interop.reading import local, read_config, readable, refuse_quantised
 from vilax.interop.request import Request
 from vilax.interop.source import Source
 from vilax.interop.tensors import Tensors, fit, match

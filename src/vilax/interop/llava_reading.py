@@ -7,10 +7,8 @@ keys.
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
 from torch import Tensor
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -23,7 +21,7 @@ from vilax.config.schema.model import (
     Projector,
 )
 from vilax.interop.progress import Tell
-from vilax.interop.reading import encoder_config, read_config, readable, refuse_quantised
+from vilax.interop.reading import encoder_config, local, read_config, readable, refuse_quantised
 from vilax.interop.request import Request
 from vilax.interop.source import Source
 from vilax.interop.tensors import Tensors
@@ -235,19 +233,6 @@ def tower_tensors(tower: str, tell: Tell) -> Tensors:
         if not name.startswith(("text_model.", "logit_", "text_projection", "visual_projection")):
             found.put(name.removeprefix("vision_model."), name, tensor)
     return found
-
-
-def local(place: str, option: str) -> Path:
-    """A folder, or where the hub's of that name lies.
-
-    Raises:
-        ConfigError: there is neither.
-    """
-    path = Path(place).expanduser()
-    if path.is_dir():
-        return path
-    with readable(f"{place} ({option})", f"expected {option} FOLDER"):
-        return Path(snapshot_download(place))
 
 
 def read_projector(request: Request) -> Source:

@@ -1,11 +1,13 @@
 """What is read of a checkpoint beside its weights: JSON, configurations, tokenizers."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import snapshot_download
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PreTrainedTokenizerBase
 
@@ -18,6 +20,11 @@ VOCABULARIES = (
     "sentencepiece.bpe.model", "tekken.json",
 )  # fmt: skip
 """Files that a tokenizer's vocabulary lies in; without one transformers makes an empty one."""
+
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+
+NOT_READ = ("*.gguf", "*.h5", "*.msgpack", "*.onnx", "consolidated*", "original/*")
+"""Files of the hub that no importer reads."""
 
 LONGEST = 300
 """Characters of a reason that another library gives."""
@@ -43,6 +50,27 @@ def readable(what: str, hint: str = "") -> Iterator[None]:
         reason = reason if len(reason) <= LONGEST else f"{reason[:LONGEST]} ..."
         ending = f": {hint}" if hint else ""
         raise ConfigError(f"{what} cannot be read ({reason}){ending}") from error
+
+
+def local(place: str, option: str, *, file: bool = False) -> Path:
+    """A folder, or where the hub's of that name lies.
+
+    Args:
+        place: its path, or a hub id.
+        option: what the user gave it as.
+        file: it may be a file as well.
+
+    Raises:
+        ConfigError: there is neither.
+    """
+    path = Path(place).expanduser()
+    if path.is_dir() or (file and path.is_file()):
+        return path
+    if not HUB_ID.fullmatch(place):
+        raise ConfigError(f"{option} {place}: no such folder{' or file' if file else ''}")
+    hint = f"expected {option} FOLDER, as {place} is no folder here"
+    with readable(f"{option} {place} of the hub", hint):
+        return Path(snapshot_download(place, ignore_patterns=[*NOT_READ]))
 
 
 def read_json(path: Path) -> dict[str, Any]:
