@@ -239,8 +239,8 @@ class Evil:
 @pytest.mark.parametrize(
     ("harm", "expected"),
     [
-        ("missing", "projector: tensor layers.2.weight is missing"),
-        ("extra", "llm: tensor model.layers.9.weight belongs"),
+        ("missing", "projector: tensor projector.projector.2.weight is missing"),
+        ("extra", "llm: tensor llm_backbone.llm.model.layers.9.weight belongs"),
         ("prefix", "llm: tensor model.norm.weight belongs"),
         ("shape", "up_proj.weight is (47, 32), expected (48, 32)"),
         ("rows", "embed_tokens.weight is ("),
@@ -309,7 +309,7 @@ def test_what_does_not_fit_is_named(
     [
         ({"vision_backbone_id": "dinosiglip-vit-so-225px"}, "dinosiglip-vit-so-224px"),
         ({"arch_specifier": "no-align+gelu-mpl"}, "gelu-mlp"),
-        ({"arch_specifier": "gelu-mlp"}, "layers.0.weight is (256, 64), expected (32, 64)"),
+        ({"arch_specifier": "gelu-mlp"}, "projector.0.weight is (256, 64), expected (32, 64)"),
         ({"image_resize_strategy": "corner-pad"}, "letterbox"),
         ({"image_resize_strategy": None}, "expected a name at model.image_resize_strategy"),
         ({"llm_backbone_id": "gemma-instruct+2b"}, "--llm FOLDER"),

@@ -17,7 +17,7 @@ from vilax.interop.llava_reading import llava_source, parts_of, text_config
 from vilax.interop.reading import local, read_config, readable, refuse_quantised
 from vilax.interop.request import Request
 from vilax.interop.source import Source
-from vilax.interop.tensors import Tensors, fit, match
+from vilax.interop.tensors import Tensors, fit, match, named
 from vilax.interop.weight_files import read_file, read_folder
 
 PREFIX = "base_model.model."
@@ -51,9 +51,7 @@ def read_adapted(request: Request) -> Source:
     llm = local(request.llm, "--llm")
     adapter.base_model_name_or_path = str(llm)
     parts = parts_of(read_file(folder / WHOLE), PREFIX)
-    tensors = Tensors()
-    for name, tensor in read_folder(llm, request.tell).items():
-        tensors.put(name, name, tensor)
+    tensors = named(read_folder(llm, request.tell))
     # Embeddings and head are trained whole where tokens were added.
     tensors.update(parts["llm"])
     text = read_config(llm)
@@ -78,7 +76,4 @@ def _merged(net: nn.Module, adapter: LoraConfig, weights: dict[str, Any]) -> Ten
         adapted: Any = get_peft_model(net, adapter)
     match(weights, get_peft_model_state_dict(adapted), "adapter", set())
     set_peft_model_state_dict(adapted, weights)
-    found = Tensors()
-    for name, tensor in adapted.merge_and_unload().state_dict().items():
-        found.put(name, name, tensor)
-    return found
+    return named(adapted.merge_and_unload().state_dict())

@@ -24,7 +24,7 @@ from vilax.interop.progress import Tell
 from vilax.interop.reading import encoder_config, local, read_config, readable, refuse_quantised
 from vilax.interop.request import Request
 from vilax.interop.source import Source
-from vilax.interop.tensors import Tensors
+from vilax.interop.tensors import Tensors, named
 from vilax.interop.weight_files import SUFFIXES, read_file, read_folder
 
 POLICIES = {"pad": "pad", "square": "crop", "resize": "resize", None: "crop"}
@@ -261,16 +261,13 @@ def read_projector(request: Request) -> Source:
     tower = request.encoder or str(config.get("mm_vision_tower") or "")
     vision = encoder_config(tower)
     llm = local(request.llm, "--llm")
-    tensors = Tensors()
-    for name, tensor in read_folder(llm, request.tell).items():
-        tensors.put(name, name, tensor)
     return Source(
         layout="LLaVA projector",
         vision=vision,
         text=read_config(llm),
         encoder=tower_tensors(tower, request.tell),
         projector=projector,
-        llm=tensors,
+        llm=named(read_folder(llm, request.tell)),
         projector_config=projector_of(str(config.get("mm_projector_type", kind))),
         settings=llava_settings(config, vision),
         tokenizer=str(llm),

@@ -31,7 +31,7 @@ from vilax.config.schema.model import (
 from vilax.interop.encoder_folder import write_encoder
 from vilax.interop.progress import Tell, silent
 from vilax.interop.source import Source
-from vilax.interop.tensors import match
+from vilax.interop.tensors import match, named
 from vilax.interop.weight_files import read_file, read_folder
 from vilax.models.architecture import config_of
 from vilax.models.encoder import Encoder
@@ -216,7 +216,7 @@ def read_prismatic(
         shown = f"model.llm_backbone_id={model['llm_backbone_id']}"
         raise ConfigError(f"{shown}: expected --llm FOLDER, or one of {', '.join(LLMS)}")
     text = _text(origin)
-    tensors = {_own(name): tensor for name, tensor in parts["llm_backbone"].items()}
+    tensors = named(parts["llm_backbone"], _own, "llm_backbone.")
     rows = tensors.get("model.embed_tokens.weight")
     if rows is not None and len(rows) > text.vocab_size and len(rows) % PADDED_TO == 0:
         text.vocab_size = len(rows)
@@ -225,7 +225,7 @@ def read_prismatic(
         vision=_encoder(tuple(towers.values()), policy),
         text=text,
         encoder=parts["vision_backbone"],
-        projector={_layer(name): tensor for name, tensor in parts["projector"].items()},
+        projector=named(parts["projector"], _layer, "projector."),
         llm=tensors or _read(origin, ""),
         projector_config=projector,
         settings={},

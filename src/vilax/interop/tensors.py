@@ -1,6 +1,6 @@
 """Tensors of a part by our names, held against what its architecture needs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -33,6 +33,25 @@ class Tensors(dict[str, Tensor]):
             raise ConfigError(f"tensor {name} is there once more, as {self.theirs[own]}")
         self[own] = tensor
         self.theirs[own] = name
+
+
+def named(
+    tensors: Mapping[str, Tensor], own: Callable[[str], str] = str, prefix: str = ""
+) -> Tensors:
+    """Tensors by our names.
+
+    Args:
+        tensors: by their names in the files.
+        own: our name of a file's.
+        prefix: what the files have before these names.
+
+    Raises:
+        ConfigError: two have the same name.
+    """
+    found = Tensors()
+    for name, tensor in tensors.items():
+        found.put(own(name), f"{prefix}{name}", tensor)
+    return found
 
 
 def file_name(tensors: Mapping[str, Tensor], own: str) -> str:

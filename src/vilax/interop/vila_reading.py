@@ -14,7 +14,7 @@ from vilax.interop.pictures import write_colours
 from vilax.interop.reading import encoder_config, read_config, read_json, readable
 from vilax.interop.request import Request
 from vilax.interop.source import Source
-from vilax.interop.tensors import Tensors
+from vilax.interop.tensors import Tensors, named
 from vilax.interop.weight_files import read_folder, weight_files
 from vilax.models.internvit import InternVit, is_internvit
 
@@ -66,9 +66,6 @@ def read_vila(request: Request) -> Source:
     is_intern = is_internvit(tower)
     with readable(f"image encoder {tower}"):
         vision: Any = InternVit.blank(tower).config if is_intern else encoder_config(tower)
-    llm = Tensors()
-    for name, tensor in read_folder(folder / "llm", request.tell).items():
-        llm.put(name, name, tensor)
     settings = llava_settings(request.config, vision)
     _check_resolution(request, vision)
     parts: dict[str, Any] = {
@@ -76,7 +73,7 @@ def read_vila(request: Request) -> Source:
         "vision": vision,
         "text": read_config(folder / "llm"),
         "projector": projector,
-        "llm": llm,
+        "llm": named(read_folder(folder / "llm", request.tell)),
         "projector_config": projector_config,
         "settings": settings,
         "tokenizer": str(folder / "llm"),
