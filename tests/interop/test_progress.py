@@ -1,6 +1,7 @@
 """Import and export tell how far they have come."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from transformers import Qwen2Config
@@ -8,6 +9,7 @@ from transformers import Qwen2Config
 from tests.interop.foreign import save_hf, text_config
 from tests.interop.test_interop import _result, outputs
 from vilax.cli.data_progress import steps_bar
+from vilax.cli.main import main
 from vilax.interop.export import export
 from vilax.interop.folder import import_model
 from vilax.interop.layouts import read_source
@@ -46,6 +48,17 @@ def test_steps_are_told_with_their_bytes(tmp_path: Path) -> None:
         "loading it anew and comparing",
         "making it durable",
     ]
+
+
+def test_a_disk_that_is_too_small_is_told_before_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_hf(tmp_path / "hf", text_config(Qwen2Config))
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=1000))
+    before = sorted(tmp_path.iterdir())
+    assert main(["import", str(tmp_path / "hf"), "--to", str(tmp_path / "ours")]) == 2
+    assert "has 1,000 bytes free" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_terminal_shows_the_step_at_work(

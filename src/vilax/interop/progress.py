@@ -1,11 +1,14 @@
 """How far reading and writing of weights have come, for whoever shows it."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from torch import nn
+
+from vilax.config.errors import ConfigError
 
 Tell = Callable[[str, int, int], None]
 """Told what is being done, the bytes of it that are done, and how many there are in all; 0 of 0
@@ -33,7 +36,13 @@ def writing(folder: Path, total: int, tell: Tell) -> Iterator[None]:
         folder: it.
         total: bytes that it will hold.
         tell: is told, from a thread of its own.
+
+    Raises:
+        ConfigError: they do not fit on the disk.
     """
+    free = shutil.disk_usage(folder).free
+    if free < total:
+        raise ConfigError(f"--to: {folder.parent} has {free:,} bytes free, {total:,} are needed")
     if tell is silent:
         yield
         return
