@@ -284,6 +284,32 @@ def test_what_is_no_weights_is_told_apart(
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_checkpoint_of_training_has_its_model_in_a_key(tmp_path: Path) -> None:
+    theirs = save_hf(tmp_path / "hf", QWEN)
+    file = tmp_path / "hf" / "model.safetensors"
+    checkpoint = {"state_dict": load_file(file), "epoch": 1}
+    file.unlink()
+    torch.save(checkpoint, tmp_path / "hf" / "last.pt")
+    assert logits_agree(theirs, imported(tmp_path / "hf"))
+
+
+def test_weights_that_are_not_there_are_told_by_what_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_hf(tmp_path / "hf", QWEN)
+    file = tmp_path / "hf" / "model.safetensors"
+    file.unlink()
+    (tmp_path / "hf" / "zero_to_fp32.py").touch()
+    assert "zero_to_fp32.py" in refused(tmp_path / "hf", capsys)
+    (tmp_path / "hf" / "model-00001-of-00001.safetensors").symlink_to(tmp_path / "gone")
+    assert "a link to one that is gone" in refused(tmp_path / "hf", capsys)
+
+
+def test_a_tokenizer_of_another_llm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_hf(tmp_path / "hf", text_config(Qwen2Config, vocab_size=600))
+    assert "embeddings 600 rows" in refused(tmp_path / "hf", capsys)
+
+
 def save_lora(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """What LLaVA's LoRA script leaves; the tensors of its two files. The LLM is in ``llm``."""
     save_llava(folder, QWEN, "llava_qwen")

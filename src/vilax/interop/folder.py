@@ -46,6 +46,13 @@ def import_model(source: Source, origin: str, to: Path, tell: Tell = silent) -> 
     refuse_existing(to)
     encoder, projector, llm = source.modules()
     tokenizer = source.read_tokenizer()
+    rows = int(source.text.vocab_size)
+    # Tokens added to a vocabulary may have no rows, such as a padding token: nothing reads them.
+    if tokenizer.vocab_size > rows:
+        raise ConfigError(
+            f"tokenizer of {source.tokenizer}: it has {tokenizer.vocab_size} tokens, and the LLM's"
+            f" embeddings {rows} rows; expected the LLM's own"
+        )
     run = compose_run(["scale=paper"])
     run = run.model_copy(
         update={

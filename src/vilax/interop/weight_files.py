@@ -87,7 +87,14 @@ def read_folder(folder: Path, tell: Tell = silent) -> dict[str, Tensor]:
     """
     files = weight_files(folder)
     if not files:
-        raise ConfigError(f"{folder} has no weights: expected .safetensors, .bin or .pt files")
+        hint = ""
+        if (folder / "zero_to_fp32.py").is_file():
+            hint = (
+                "; python zero_to_fp32.py . pytorch_model.bin, run there, makes one of DeepSpeed's"
+            )
+        raise ConfigError(
+            f"{folder} has no weights: expected .safetensors, .bin or .pt files{hint}"
+        )
     found: dict[str, Tensor] = {}
     for file, tensors in _read(files, tell):
         for name, tensor in tensors.items():
@@ -98,6 +105,9 @@ def read_folder(folder: Path, tell: Tell = silent) -> dict[str, Tensor]:
 
 
 def _read(files: list[Path], tell: Tell) -> Iterable[tuple[Path, dict[str, Tensor]]]:
+    for file in files:
+        if not file.is_file():
+            raise ConfigError(f"{file} is no file, or a link to one that is gone")
     sizes = [file.stat().st_size for file in files]
     for number, file in enumerate(files):
         tell(f"reading {file.name}", sum(sizes[:number]), sum(sizes))
@@ -127,10 +137,13 @@ def read_file(file: Path) -> dict[str, Tensor]:
         ) from error
     if not isinstance(found, Mapping):
         raise ConfigError(f"{file} holds a {type(found).__name__}: expected tensors by name")
-    model: Any = found.get("model")
-    if isinstance(model, Mapping):
-        # A checkpoint of training: what it has beside the model, such as an optimizer, is not read.
-        found = _joined(model)
+    for key in ("model", "state_dict"):
+        model: Any = found.get(key)
+        if isinstance(model, Mapping):
+            # A checkpoint of training: what it has beside the model, such as an optimizer, is not
+            # read.
+            found = _joined(model)
+            break
     for name, tensor in found.items():
         if not isinstance(tensor, Tensor):
             raise ConfigError(f"{file}: {name} is a {type(tensor).__name__}, expected a tensor")
