@@ -45,9 +45,9 @@ def steps_bar() -> Iterator[Callable[[str, int, int], None]]:
     0 of 0 where they cannot be counted. What transformers shows of its own is off in the meantime.
     """
     from rich.console import Console
+    from rich.filesize import decimal
     from rich.progress import (
         BarColumn,
-        DownloadColumn,
         Progress,
         SpinnerColumn,
         TaskID,
@@ -62,7 +62,7 @@ def steps_bar() -> Iterator[Callable[[str, int, int], None]]:
         SpinnerColumn(),
         TextColumn("[bold]{task.description}"),
         BarColumn(),
-        DownloadColumn(),
+        TextColumn("{task.fields[size]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -78,8 +78,9 @@ def steps_bar() -> Iterator[Callable[[str, int, int], None]]:
                 if what not in steps:
                     for last in steps.values():
                         bar.update(last, visible=False)
-                    steps[what] = bar.add_task(what, total=total or None)
-                bar.update(steps[what], completed=done)
+                    steps[what] = bar.add_task(what, total=total or None, size="")
+                size = f"{decimal(done)} of {decimal(total)}" if total else ""
+                bar.update(steps[what], completed=done, size=size)
 
             yield tell
     finally:
