@@ -73,4 +73,4 @@ def test_a_terminal_shows_the_step_at_work(
         tell("comparing", 0, 0)
         tell("writing", 2_000_000, 4_000_000)
     shown = capsys.readouterr().err
-    assert "writing" in shown and "2.0 MB of 4.0 MB" in shown and "?" not in shown
+    assert "writing" in shown and "2.0 MB of 4.0 MB" in shown and "bytes" not in shown
