@@ -96,8 +96,8 @@ def test_sharing_saves_what_arms_would_do_twice() -> None:
     graph = graph_of()
     found = forecast(graph, lambda node: Time(3600.0, "planned", 2), 2, 0)
     hours = found.savings(lambda time: time.gpu_hours)
-    # Four arms of four stages and an evaluation; ten stages and four evaluations are distinct.
-    assert (hours.wanted, hours.distinct) == (20, 14)
-    assert (hours.apart, hours.shared) == (40.0, 28.0)
+    # Four arms of four stages and an evaluation, and the base LLM's; ten stages are distinct.
+    assert (hours.wanted, hours.distinct) == (21, 15)
+    assert (hours.apart, hours.shared) == (42.0, 30.0)
     without = found.savings(lambda time: time.seconds, {"text"})
     assert (without.wanted, without.distinct) == (16, 13)

@@ -294,16 +294,23 @@ def test_an_answer_can_be_stopped_and_another_asked(page: Page, served: Served) 
     most = page.one("#most input")
     most.send_keys(Keys.CONTROL + "a")
     most.send_keys("2000" + Keys.TAB)
-    page.send("what is this ?")
-    page.until(lambda: page.answers() and page.answers()[-1])
-    page.click("#question .stop-button")
+    # What is drawn differs between processors, and may end by itself before a button is met.
+    for question in ("what is this ?", "which one ?", "where is it ?", "and what else ?"):
+        before = len(page.answers())
+        page.send(question)
+        page.until(lambda before=before: page.answers()[before:] and page.answers()[-1])
+        if page.all("#question .stop-button"):
+            page.click("#question .stop-button")
+            break
+    else:
+        pytest.fail("no answer was long enough to be stopped")
     page.until(lambda: page.all("#question .submit-button"))
-    (stopped,) = page.answers()
+    stopped = page.answers()[-1]
     assert 0 < len(stopped.split()) < 1500
     most.send_keys(Keys.CONTROL + "a")
     most.send_keys("5" + Keys.TAB)
     page.ask("and this ?")
-    assert page.answers()[0] == stopped
+    assert page.answers()[-2] == stopped
 
 
 def test_only_this_machine_is_served_and_asked(page: Page, served: Served) -> None:

@@ -50,7 +50,8 @@ def comparison(tmp_path: Path) -> Path:
 
 def command(comparison: Path, *words: str) -> list[str]:
     tiny = [word for word in TINY if not word.startswith("trainer.log")]
-    tiny += ["trainer.checkpoint_seconds=0.2"]
+    # Long enough to be killed in the middle of it on a fast machine too.
+    tiny += ["trainer.checkpoint_seconds=0.2", "stages.align.budget.tokens=30000"]
     return [sys.executable, "-m", "vilax.cli.main", "compare", str(comparison), *tiny, *words]
 
 
@@ -86,7 +87,7 @@ def test_killed_and_started_again_it_ends_with_the_same_scores(tmp_path, compari
             (killed / "store" / "stage").glob("*")
         ):
             break
-        time.sleep(0.05)
+        time.sleep(0.02)
     assert process.poll() is None, "it was over before it was killed"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -95,7 +95,8 @@ class Forecast:
         """
         graph = self.graph
         wanted = [key for keys in graph.stages.values() for key in keys]
-        wanted += [*graph.evaluations.values(), *graph.measures.values()]
+        wanted += [*graph.evaluations.values(), *graph.controls.values()]
+        wanted += [*graph.measures.values(), *graph.untouched.values()]
         wanted = [key for key in wanted if graph.nodes[key].stage not in without]
         took = {key: unit(self.times[key]) if key in self.times else 0.0 for key in wanted}
         apart = sum(took[key] for key in wanted)

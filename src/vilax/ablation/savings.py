@@ -33,7 +33,7 @@ def savings(collected: Sequence[Collected], without: Collection[str] = ()) -> Sa
             train either.
     """
     return total(
-        (entry.identity, float(entry.meta.get("seconds", 0.0)))
+        (f"{entry.kind}:{entry.identity}", float(entry.meta.get("seconds", 0.0)))
         for one in collected
         for (_, _, stage), entry in one.results.items()
         if stage not in without
@@ -41,7 +41,7 @@ def savings(collected: Sequence[Collected], without: Collection[str] = ()) -> Sa
 
 
 def total(results: Iterable[tuple[str, float]]) -> Savings:
-    """What sharing saved over results of arms and seeds, each by its identity and seconds."""
+    """What sharing saved over results of arms and seeds: kind with identity, and seconds each."""
     seconds: dict[str, float] = {}
     wanted, apart = 0, 0.0
     for identity, took in results:

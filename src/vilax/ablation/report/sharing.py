@@ -117,8 +117,10 @@ def saved_table(found: Savings) -> Table:
 
 def _saved(comparisons: Mapping[str, ComparisonReport], without: Collection[str]) -> SavedReport:
     found: list[tuple[str, float]] = []
-    for one in comparisons.values():
-        for arm in one.arms.values():
-            found += [(s.identity, s.seconds) for s in arm.stages if s.name not in without]
-            found += [(e.identity, e.seconds) for e in arm.evaluations.values()]
+    for comparison in comparisons.values():
+        for arm in comparison.arms.values():
+            kept = [stage for stage in arm.stages if stage.name not in without]
+            found += [(f"stage:{one.identity}", one.seconds) for one in kept]
+            evaluations = arm.evaluations.values()
+            found += [(f"evaluation:{one.identity}", one.seconds) for one in evaluations]
     return SavedReport(**vars(total(found)))
