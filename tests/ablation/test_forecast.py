@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.ablation.fakes import FakeStore, freezing
-from vilax.ablation.forecast import ASSUMED, Forecast, Time, forecast, measured_timer
+from vilax.ablation.assumed import ASSUMED
+from vilax.ablation.forecast import Forecast, Time, forecast, measured_timer
 from vilax.ablation.graph import Graph, Node, build
 from vilax.artifacts.store import Entry
 from vilax.training.recipe import stage_inputs

@@ -1,39 +1,19 @@
 """What a graph will take: each node's time, when it starts, and what sharing saves."""
 
-import heapq
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from vilax.ablation.graph import PREPARATION, Graph, Node
+from vilax.ablation.assumed import assumed_seconds
+from vilax.ablation.graph import Graph, Node
 from vilax.ablation.pace import Pace
 from vilax.ablation.savings import Savings
+from vilax.ablation.timetable import timetable
 from vilax.artifacts.store import Entry
-from vilax.config.schema.model import ScratchLlm
 
 Source = Literal["measured", "pace", "planned", "assumed"]
 """measured: it took that long; pace: as stored results of its kind took, by their budgets; planned:
 by its FLOPs; assumed: as on another machine."""
-
-ASSUMED = {
-    "micro world": 40.0 / 2e5,
-    "picture features": 190.0 / 5e5,
-    "text": 200.0 / 2e6,
-    "align": 29.0 / 6e6,
-    "pretrain": 79.0 / 9.6e6,
-    "sft": 21.0 / 1e6,
-    "evaluation of text": 2.1 / 2.75e5,
-    "evaluation of sft": 9.6 / 7.5e5,
-    "measures of sft": 2.0 / 6.4e4,
-    "measures of align": 2.0 / 6.4e4,
-}
-"""Seconds per unit of cost with the micro scale's LLM, where nothing like it is stored; rounded.
-
-align, pretrain, sft, its evaluation and its measures: medians of CPU seconds over sweeps of
-freezing, corpus and joint_sft, one thread each; measures of align as those of sft, of the same
-documents. Evaluation of text: median of stored wall times.
-Picture features: half of the CPU seconds of one run, for two threads share them. Micro world and
-text: wall time on two cores, of one run each."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +93,9 @@ def forecast(graph: Graph, timer: Timer, threads: int | None, gpus: int) -> Fore
         gpus: GPUs to use.
     """
     times = {key: time for key, node in graph.nodes.items() if (time := timer(node)) is not None}
-    starts, wall = _schedule(graph.pending, times, threads, gpus)
+    seconds = {key: time.seconds for key, time in times.items()}
+    wants = {n.key: times[n.key].gpus if n.key in times else n.gpus for n in graph.pending}
+    starts, wall = timetable(graph.pending, seconds, wants, threads, gpus)
     is_known = all(node.key in times for node in graph.pending)
     return Forecast(graph, times, starts, wall if is_known else None)
 
@@ -131,53 +113,7 @@ def measured_timer(graph: Graph, stored: Iterable[Entry]) -> Timer:
             return Time(float(node.entry.meta.get("seconds", 0.0)), "measured")
         if (seconds := pace.likened(node)) is not None:
             return Time(seconds, "pace")
-        is_like = node.kind in PREPARATION or isinstance(node.run.llm, ScratchLlm)
-        if is_like and node.title in ASSUMED:
-            return Time(ASSUMED[node.title] * node.cost, "assumed")
-        return None
+        assumed = assumed_seconds(node)
+        return None if assumed is None else Time(assumed, "assumed")
 
     return time
-
-
-def _schedule(
-    nodes: list[Node], times: Mapping[str, Time], threads: int | None, gpus: int
-) -> tuple[dict[str, float], float]:
-    """Seconds at which nodes start, and at which the last one ends.
-
-    As the executor does, the first in order that fits is started; a wide one is waited for.
-    """
-    known = {node.key for node in nodes}
-    starts: dict[str, float] = {}
-    done: set[str] = set()
-    running: list[tuple[float, str]] = []
-    widths = {
-        node.key: (node.threads if threads is None else min(node.threads, threads))
-        for node in nodes
-    }
-    wants = {
-        node.key: min(times[node.key].gpus if node.key in times else node.gpus, gpus)
-        for node in nodes
-    }
-    free, devices, now = threads, gpus, 0.0
-    while len(done) < len(nodes):
-        left = devices
-        for node in nodes:
-            key = node.key
-            if key in starts or any(need in known and need not in done for need in node.needs):
-                continue
-            if free is not None and widths[key] > free:
-                break
-            if wants[key] > left:
-                left = 0
-                continue
-            left -= wants[key]
-            devices -= wants[key]
-            free = None if free is None else free - widths[key]
-            starts[key] = now
-            seconds = times[key].seconds if key in times else 0.0
-            heapq.heappush(running, (now + seconds, key))
-        now, key = heapq.heappop(running)
-        done.add(key)
-        devices += wants[key]
-        free = None if free is None else free + widths[key]
-    return starts, now
