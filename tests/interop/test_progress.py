@@ -8,8 +8,8 @@ from transformers import Qwen2Config
 
 from tests.interop.foreign import save_hf, text_config
 from tests.interop.test_interop import _result, outputs
-from vilax.cli.data_progress import steps_bar
 from vilax.cli.main import main
+from vilax.cli.progress import steps_bar
 from vilax.interop.export import export
 from vilax.interop.folder import import_model
 from vilax.interop.layouts import read_source

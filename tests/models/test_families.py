@@ -38,6 +38,22 @@ OTHERS: dict[str, dict[str, Any]] = {
     "phi 2": {"model_type": "phi"},
     "qwen 2": {"model_type": "qwen2", "num_key_value_heads": 2},
 }
+SCALED: dict[str, dict[str, Any]] = {
+    "cohere": {"logit_scale": 0.0625},
+    "cohere2": {"logit_scale": 0.25},
+    "granite": {"logits_scaling": 8.0},
+    "hyperclovax": {"logits_scaling": 0.125},
+    "falcon_h1": {
+        "lm_head_multiplier": 0.04,
+        "head_dim": 8,
+        "mamba_d_ssm": 32,
+        "mamba_n_heads": 4,
+        "mamba_d_head": 8,
+        "mamba_d_state": 8,
+    },
+    "gemma2": {"final_logit_softcapping": 0.1, "head_dim": 8, "query_pre_attn_scalar": 8},
+}
+"""Families whose logits are not what their head puts out."""
 TALK = Document(
     "talk",
     "talks",
@@ -141,3 +157,18 @@ def test_a_family_learns_its_own_chat_template_and_ends_its_turns(
     (answer,) = generate(model, [prompt.tokens.tolist()], [features], 40, stops, 0)
     # Ended by what closes a turn, long before the 40th token.
     assert tokenizer.decode(answer).strip() == "a lemon and a cat"
+
+
+@pytest.mark.parametrize("model_type", SCALED)
+def test_logits_are_the_familys_own(model_type: str) -> None:
+    sizes = SMALL | {"vocab_size": 64, "num_key_value_heads": 2, "pad_token_id": 0}
+    torch.manual_seed(0)
+    sizes |= SCALED[model_type]
+    llm = LanguageModel.scratch(model_type, sizes, "auto", torch.device("cpu")).eval()
+    ids = torch.randint(1, 64, (1, 7))
+    with torch.no_grad():
+        theirs = llm.net(input_ids=ids).logits
+        head = llm.head(llm.net.base_model(input_ids=ids).last_hidden_state)
+        ours = llm.logits(llm.net.base_model(input_ids=ids).last_hidden_state)
+    torch.testing.assert_close(ours, theirs)
+    assert not torch.allclose(head, theirs, atol=1e-3)

@@ -58,7 +58,7 @@ def run(words: argparse.Namespace, derivation: "Derivation | None") -> int:
     Raises:
         ConfigError: a bad request.
     """
-    from vilax.cli.data_progress import documents_bar
+    from vilax.cli.progress import documents_bar
     from vilax.config.schema.selection import Derivation
     from vilax.data.build import REPORT, Source, build, parse_size, plan_build
 

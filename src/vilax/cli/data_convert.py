@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ConfigError: a bad request.
     """
-    from vilax.cli.data_progress import bytes_bar
+    from vilax.cli.progress import bytes_bar
     from vilax.data.convert import REPORT, convert, plan
 
     words = _parser().parse_args(list(argv))

@@ -41,8 +41,8 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ConfigError: a bad request.
     """
-    from vilax.cli.data_progress import documents_bar
     from vilax.cli.data_reading import check_place, open_place
+    from vilax.cli.progress import documents_bar
     from vilax.data.overlap import Wanted, search
 
     words = _parser().parse_args(list(argv))

@@ -27,8 +27,8 @@ def main(argv: Sequence[str]) -> int:
     """
     import torch
 
-    from vilax.cli.data_progress import documents_bar
     from vilax.cli.data_reading import open_place
+    from vilax.cli.progress import documents_bar
     from vilax.data.clip_scores import FIELD, ClipScorer, identity, write_scores
 
     words = _parser(FIELD).parse_args(list(argv))

@@ -83,7 +83,7 @@ def _opened(words: argparse.Namespace, path: str, rules: dict[str, Any]) -> "Rea
 
 def _write(reader: "Reader", path: Path, what: str) -> int:
     from vilax.artifacts.files import replacing
-    from vilax.cli.data_progress import documents_bar
+    from vilax.cli.progress import documents_bar
 
     total = len(reader)
     path = path.expanduser()
@@ -102,8 +102,8 @@ def _write(reader: "Reader", path: Path, what: str) -> int:
 
 def _match(words: argparse.Namespace) -> int:
     """The largest budget that every corpus can give, or the one asked for, from each."""
-    from vilax.cli.data_progress import documents_bar
     from vilax.cli.data_reading import image_tokens, prompt_encoder
+    from vilax.cli.progress import documents_bar
     from vilax.data.document import Image
     from vilax.data.formats import BadSample
 

@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     words = parser.parse_args(list(argv))
 
     from vilax.ablation.subject import find_result
-    from vilax.cli.data_progress import steps_bar
+    from vilax.cli.progress import steps_bar
     from vilax.interop.export import export
 
     run, stage, entry = find_result(words.run)

@@ -55,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     )
     words = parser.parse_args(list(argv))
 
-    from vilax.cli.data_progress import steps_bar
+    from vilax.cli.progress import steps_bar
     from vilax.interop.folder import import_model, refuse_existing
     from vilax.interop.layouts import read_source
     from vilax.interop.reading import local

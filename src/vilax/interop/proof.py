@@ -19,6 +19,7 @@ from vilax.interop import reload, reload_own, reload_peft
 from vilax.interop.answers import answer, weights_hash
 from vilax.interop.conversations import compare_conversations, write_conversations
 from vilax.interop.model import Exported
+from vilax.models.llm import LOGIT_FACTORS
 from vilax.models.vlm import IMAGE_TOKEN, VisionLanguageModel
 from vilax.training.build import build_transform, image_tokens
 
@@ -117,7 +118,7 @@ def prove(exported: Exported, folder: Path, layout: str) -> Proof:
 
 def _hint(exported: Exported) -> str:
     config = exported.model.llm.net.config
-    for key in ("final_logit_softcapping", "logits_scaling"):
+    for key in ("final_logit_softcapping", "logits_scaling", *LOGIT_FACTORS):
         if value := getattr(config, key, None):
             return f"; it leaves out the LLM's {key}={value}"
     return ""

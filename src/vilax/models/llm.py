@@ -11,6 +11,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from vilax.models.attention import choose_attention
 from vilax.models.visual_expert import Route, add_experts
 
+LOGIT_FACTORS = ("logit_scale", "lm_head_multiplier")
+"""Keys of Cohere and Falcon-H1 that their logits are multiplied by."""
+
 
 class LanguageModel(nn.Module):
     """A causal LLM: embeddings in, hidden states or logits out.
@@ -140,13 +143,24 @@ class LanguageModel(nn.Module):
     def logits(
         self, hidden: Float[Tensor, "*positions width"]
     ) -> Float[Tensor, "*positions vocab"]:
-        """Next-token logits in fp32, with the family's own soft cap where it has one."""
+        """Next-token logits in fp32, with the family's own soft cap and factor where it has one."""
         logits: Tensor = self.head(hidden).float()
         cap = getattr(self.net.config, "final_logit_softcapping", None)
         if cap:
             logits = torch.tanh(logits / cap) * cap
-        scale = getattr(self.net.config, "logits_scaling", None)
-        return logits / scale if scale else logits
+        factor = _logit_factor(self.net.config)
+        return logits if factor == 1.0 else logits * factor
+
+
+def _logit_factor(config: Any) -> float:
+    """What a family multiplies its head's output by, as its model of transformers does."""
+    # Granite divides; HyperCLOVA X multiplies by a key of the same name.
+    if scaling := getattr(config, "logits_scaling", None):
+        return float(scaling if config.model_type == "hyperclovax" else 1 / scaling)
+    for key in LOGIT_FACTORS:
+        if (factor := getattr(config, key, None)) is not None:
+            return float(factor)
+    return 1.0
 
 
 def _attention_for(config: Any, requested: str, device: torch.device) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Progress bars of the tools that write data."""
+"""Progress bars of commands that read or write files."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
