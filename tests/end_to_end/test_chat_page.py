@@ -1,5 +1,6 @@
 """``vilax chat --web`` as a user meets it: the command, the page in a browser, Ctrl-C."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -77,14 +79,14 @@ class Served:
     environment: dict[str, str]
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    outputs, temporary = tmp_path_factory.mktemp("outputs"), tmp_path_factory.mktemp("tmp")
+@contextlib.contextmanager
+def serving(folders: pytest.TempPathFactory, rate: float) -> Iterator[Served]:
+    """The page of a model whose LLM was trained a few steps at a rate."""
+    outputs, temporary = folders.mktemp("outputs"), folders.mktemp("tmp")
     environment = os.environ | {"VILAX_OUTPUTS": str(outputs), "TMPDIR": str(temporary)}
     vilax = [sys.executable, "-m", "vilax.cli.main"]
-    # Rates so high that the weights, and so the answers, depend on what is asked.
     words = ["llm.max_position_embeddings=2048", "until=align", "logger=disabled"]
-    words += ["stages.text.rates.llm=0.1", "stages.align.rates.projector=0.3"]
+    words += [f"stages.text.rates.llm={rate}", "stages.align.rates.projector=0.3"]
     done = subprocess.run(
         [*vilax, "train", *TINY, *words], env=environment, capture_output=True, text=True
     )
@@ -102,9 +104,25 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert process.stdout is not None
     url = process.stdout.readline().strip()
     assert url.startswith("http://127.0.0.1:"), stderr.read_text()
-    yield Served(process, url, stderr, temporary, model, environment)
-    process.kill()
-    process.wait()
+    try:
+        yield Served(process, url, stderr, temporary, model, environment)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """At a rate so high that the weights, and so the answers, depend on what is asked."""
+    with serving(tmp_path_factory, 0.1) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def lengthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Any token is about as likely as another, the one that ends an answer too: once in 1,000."""
+    with serving(tmp_path_factory, 0.001) as page:
+        yield page
 
 
 class Page:
@@ -143,15 +161,24 @@ class Page:
         self.until(lambda: len(self.all(f"{box} .thumbnail-item")) == len(paths))
 
     def click(self, where: str, label: str = "") -> None:
-        button = next(one for one in self.all(where) if label in one.text)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
-        button.click()
+        # Gradio draws its buttons anew when it likes: one found may be gone when it is clicked.
+        for left in range(20)[::-1]:
+            try:
+                button = next(one for one in self.all(where) if label in one.text)
+                self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+                return button.click()
+            except StaleElementReferenceException:
+                if not left:
+                    raise
 
     def type(self, box: str, text: str) -> None:
         self.one(f"{box} textarea").send_keys(text)
 
     def send(self, text: str) -> None:
         self.type("#question", text + Keys.ENTER)
+
+    def fill(self, box: str, number: int) -> None:
+        self.one(f"{box} input").send_keys(Keys.CONTROL + "a" + Keys.NULL + f"{number}" + Keys.TAB)
 
     def ask(self, text: str) -> str:
         """The answer to a question, once it is whole."""
@@ -160,6 +187,24 @@ class Page:
         self.until(lambda: len(self.answers()) > before)
         self.until(lambda: self.all("#question .submit-button"))
         return self.answers()[-1]
+
+    def interrupt(self, act: Callable[[], Any]) -> None:
+        """Ask until an answer is being written, then act.
+
+        One answer may be empty, or end before a button is met: other draws may be longer.
+        """
+        for seed in range(3, 15):
+            self.click("#clear")
+            self.until(lambda: not self.answers() and not self.prompt())
+            self.fill("#seed", seed)
+            self.send("what is this ?")
+            self.until(self.answers)
+            self.until(lambda: self.answers()[-1] or self.all("#question .submit-button"))
+            if self.all("#question .stop-button"):
+                with contextlib.suppress(StopIteration, WebDriverException):
+                    act()
+                    return
+        pytest.fail("no answer was long enough to be stopped")
 
     def add_example(self, question: str, answer: str) -> None:
         """Put an example, with the pictures that lie in its box, behind the others."""
@@ -276,44 +321,31 @@ def test_what_goes_wrong_is_said_on_the_page(page: Page, served: Served, tmp_pat
     assert not page.answers()
 
     page.open(served.url)
-    most = page.one("#most input")
-    most.send_keys(Keys.CONTROL + "a")
-    most.send_keys("5000" + Keys.TAB)
+    page.fill("#most", 5000)
     page.send("what is this ?")
     page.until(lambda: "the LLM's context has 2,048" in page.text("[role=alert]"))
     assert "answer up to 5,000" in page.text("[role=alert]")
     # The question is still there, and goes through with a value that fits.
-    most.send_keys(Keys.CONTROL + "a")
-    most.send_keys("5" + Keys.TAB)
+    page.fill("#most", 5)
     assert len(page.ask("").split()) <= 5
     assert not page.all("[role=alert]")
 
 
-def test_an_answer_can_be_stopped_and_another_asked(page: Page, served: Served) -> None:
-    page.open(served.url)
-    most = page.one("#most input")
-    most.send_keys(Keys.CONTROL + "a")
-    most.send_keys("2000" + Keys.TAB)
-    # What is drawn differs between processors, and may end by itself before a button is met.
-    for question in ("what is this ?", "which one ?", "where is it ?", "and what else ?"):
-        before = len(page.answers())
-        page.send(question)
-        page.until(lambda before=before: page.answers()[before:] and page.answers()[-1])
-        if page.all("#question .stop-button"):
-            page.click("#question .stop-button")
-            break
-    else:
-        pytest.fail("no answer was long enough to be stopped")
+def test_an_answer_can_be_stopped_and_another_asked(page: Page, lengthy: Served) -> None:
+    page.open(lengthy.url)
+    page.fill("#most", 2000)
+    page.interrupt(lambda: page.click("#question .stop-button"))
     page.until(lambda: page.all("#question .submit-button"))
     stopped = page.answers()[-1]
     assert 0 < len(stopped.split()) < 1500
-    most.send_keys(Keys.CONTROL + "a")
-    most.send_keys("5" + Keys.TAB)
+    page.fill("#most", 5)
     page.ask("and this ?")
     assert page.answers()[-2] == stopped
 
 
-def test_only_this_machine_is_served_and_asked(page: Page, served: Served) -> None:
+def test_only_this_machine_is_served_and_asked(
+    page: Page, served: Served, lengthy: Served
+) -> None:
     listening = [
         one.laddr
         for one in psutil.Process(served.process.pid).net_connections()
@@ -321,7 +353,8 @@ def test_only_this_machine_is_served_and_asked(page: Page, served: Served) -> No
     ]
     assert [f"http://{one.ip}:{one.port}/" for one in listening] == [served.url]
     page.open(served.url)
-    assert page.hosts() == {served.url.split("/")[2]}
+    page.open(lengthy.url)
+    assert page.hosts() == {url.split("/")[2] for url in (served.url, lengthy.url)}
     elsewhere = urllib.request.Request(served.url, headers={"Host": "elsewhere.example"})
     with pytest.raises(urllib.error.HTTPError, match="400"):
         urllib.request.urlopen(elsewhere)
@@ -335,15 +368,16 @@ def test_a_file_beyond_the_limit_of_training_is_refused(served: Served) -> None:
     assert config["analytics_enabled"] is False
 
 
-def test_ctrl_c_ends_it_while_it_answers(page: Page, served: Served) -> None:
-    page.open(served.url)
-    assert list(served.temporary.iterdir()), "uploads lie elsewhere"
-    page.send("what is this ?")
-    page.until(lambda: page.answers() and page.answers()[-1])
+def test_ctrl_c_ends_it_while_it_answers(
+    page: Page, lengthy: Served, pictures: list[Path]
+) -> None:
+    page.open(lengthy.url)
+    page.upload("#question", pictures[0])
+    assert list(lengthy.temporary.iterdir()), "uploads lie elsewhere"
+    page.interrupt(lambda: lengthy.process.send_signal(signal.SIGINT))
     start = time.monotonic()
-    served.process.send_signal(signal.SIGINT)
-    assert served.process.wait(30) == 0
+    assert lengthy.process.wait(30) == 0
     assert time.monotonic() - start < 20
-    shown = served.stderr.read_text()
+    shown = lengthy.stderr.read_text()
     assert "Ctrl-C" in shown and "Traceback" not in shown
-    assert not list(served.temporary.glob("vilax-chat-*"))
+    assert not list(lengthy.temporary.glob("vilax-chat-*"))
