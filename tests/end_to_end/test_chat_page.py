@@ -162,14 +162,13 @@ class Page:
 
     def click(self, where: str, label: str = "") -> None:
         # Gradio draws its buttons anew when it likes: one found may be gone when it is clicked.
-        for left in range(20)[::-1]:
-            try:
+        for _ in range(20):
+            with contextlib.suppress(StaleElementReferenceException):
                 button = next(one for one in self.all(where) if label in one.text)
                 self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
-                return button.click()
-            except StaleElementReferenceException:
-                if not left:
-                    raise
+                button.click()
+                return
+        pytest.fail(f"{where} {label} is drawn anew again and again")
 
     def type(self, box: str, text: str) -> None:
         self.one(f"{box} textarea").send_keys(text)
@@ -343,9 +342,7 @@ def test_an_answer_can_be_stopped_and_another_asked(page: Page, lengthy: Served)
     assert page.answers()[-2] == stopped
 
 
-def test_only_this_machine_is_served_and_asked(
-    page: Page, served: Served, lengthy: Served
-) -> None:
+def test_only_this_machine_is_served_and_asked(page: Page, served: Served, lengthy: Served) -> None:
     listening = [
         one.laddr
         for one in psutil.Process(served.process.pid).net_connections()
@@ -368,9 +365,7 @@ def test_a_file_beyond_the_limit_of_training_is_refused(served: Served) -> None:
     assert config["analytics_enabled"] is False
 
 
-def test_ctrl_c_ends_it_while_it_answers(
-    page: Page, lengthy: Served, pictures: list[Path]
-) -> None:
+def test_ctrl_c_ends_it_while_it_answers(page: Page, lengthy: Served, pictures: list[Path]) -> None:
     page.open(lengthy.url)
     page.upload("#question", pictures[0])
     assert list(lengthy.temporary.iterdir()), "uploads lie elsewhere"

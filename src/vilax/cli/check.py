@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--scale", default="micro", help="name of the scale (default: micro)")
     parser.add_argument("--config-dir", type=Path, help="your own configuration folder")
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     is_sound = True
     lookup = planning_lookup()

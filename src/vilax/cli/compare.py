@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ConfigError: the request is bad, or the arms are no controlled comparison.
     """
-    options = parser().parse_args(argv)
+    options = parser().parse_intermixed_args(argv)
     names = [word for word in options.words if "=" not in word]
     extra = [word for word in options.words if "=" in word]
     seeds = read_seeds(options.seeds)

@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--sync", action="store_true", help="send offline runs first")
     parser.add_argument("--to", type=Path, help="write the workspace here, without the server")
     parser.add_argument("--config-dir", type=Path, help="your own configuration folder")
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)
     from vilax.ablation.comparison import resolve_all
     from vilax.ablation.dashboards import workspace
     from vilax.artifacts.files import write_text

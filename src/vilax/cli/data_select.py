@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         ConfigError: a bad request, or more is asked for than there is.
     """
-    words = _parser().parse_args(list(argv))
+    words = _parser().parse_intermixed_args(list(argv))
     if words.match:
         return _match(words)
     if len(words.path) > 1:

@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     )
     from vilax.data.stats import Measurer, measure
 
-    words = _parser().parse_args(list(argv))
+    words = _parser().parse_intermixed_args(list(argv))
     for place in words.path:
         check_place(place, words.images)
     tokens = image_tokens(words)

@@ -15,7 +15,7 @@ from vilax.config.validate import validate
 
 def main(argv: Sequence[str]) -> int:
     """Ask every model every prompt; prints the page's path."""
-    words = _parser().parse_args(list(argv))
+    words = _parser().parse_intermixed_args(list(argv))
     path = _file(words.prompts, Path(words.config_dir) if words.config_dir else None)
     content = load_yaml(path) | ({"template": words.template} if words.template else {})
     gallery = validate(Gallery, content)
