@@ -14,6 +14,8 @@ FULL ?=
 LAUNCHER ?= local
 GPUS ?=
 SLURM ?=
+# Overrides that all arms get, such as llm=FOLDER
+KEYS ?=
 CORE := freezing corpus joint_sft
 # None named: all that run at the scale
 ONLY ?= $(if $(FULL),,$(CORE))
@@ -30,6 +32,7 @@ help: ## Print the targets
 	@echo "Variables of reproduce-ablations (default):"
 	@echo "  SCALE ($(SCALE))  SEEDS ($(SEEDS))  ONLY ($(subst $() ,$(comma),$(strip $(ONLY))))  FULL=1 runs all comparisons"
 	@echo "  JOBS (all cores)  GPUS (all)  LAUNCHER ($(LAUNCHER)): local, joblib, submitit or ray; SLURM='partition=gpu time=240'"
+	@echo "  KEYS: overrides that all arms get, as in SCALE=mini KEYS=llm=FOLDER"
 
 # The stamp holds what .venv was made from: interpreter and place, then a hash of the versions. It
 # is there only while .venv is whole. A .venv without it, or of another interpreter or place, is
@@ -58,7 +61,7 @@ setup: ## Make .venv with the locked versions; nothing to do when it is up to da
 
 reproduce-ablations: setup ## Train and judge the paper's comparisons; writes outputs/report/SCALE/report.html
 	@$(BIN)/vilax compare $(WANTED) --scale $(SCALE) --seeds $(SEEDS) --launcher $(LAUNCHER) \
-	  $(if $(JOBS),--jobs $(JOBS)) $(if $(GPUS),--gpus $(GPUS)) $(foreach word,$(SLURM),--slurm $(word))
+	  $(if $(JOBS),--jobs $(JOBS)) $(if $(GPUS),--gpus $(GPUS)) $(foreach word,$(SLURM),--slurm $(word)) $(KEYS)
 
 report: setup ## Gather the report again from the store; trains nothing
 	@$(BIN)/vilax report --scale $(SCALE)

@@ -101,10 +101,7 @@ def inspect(
     if steps == 0:
         steps = max(1, -(-most_rows // stage.batch), COUNTED // stage.batch)
     shapes = shapes_of(run, stage.parts)
-    try:
-        tokenizer = build_tokenizer_of(run.llm)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"llm {run.llm.model_dump_json()} has no tokenizer: {error}") from error
+    tokenizer = build_tokenizer_of(run.llm)
     encoder = MarkedEncoder(tokenizer, shapes.tokens_per_image)
     quarantine = to.with_suffix(".quarantine.jsonl")
     quarantine.unlink(missing_ok=True)

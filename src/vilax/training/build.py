@@ -119,11 +119,22 @@ def build_projector(
 
 
 def build_tokenizer_of(config: Llm) -> PreTrainedTokenizerBase:
-    """The LLM's tokenizer, with a padding token."""
+    """The LLM's tokenizer, with a padding token.
+
+    Raises:
+        ConfigError: there is none, or it cannot be read or fetched.
+    """
     source = config.tokenizer if isinstance(config, ScratchLlm) else config.source
     if source == "micro":
         return build_tokenizer()
-    tokenizer = read_tokenizer(source)
+    key = "llm.tokenizer" if isinstance(config, ScratchLlm) else "llm.source"
+    try:
+        tokenizer = read_tokenizer(source)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{key}={source}: no tokenizer can be read ({' '.join(str(error).split())}): expected"
+            " an id of the hub, where it can be reached, or a folder on this disk, as in llm=FOLDER"
+        ) from error
     if tokenizer.pad_token_id is None:
         # Padding carries no loss and is attended to by nobody: which token fills it is moot.
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token

@@ -33,8 +33,7 @@ def streams_of(
             that it can be.
 
     Raises:
-        ConfigError: a corpus does not exist; when a stream is made.
-        OSError: there is no such tokenizer.
+        ConfigError: there is no such tokenizer; a corpus does not exist, when a stream is made.
     """
     stage = run.stages[name]
     encoder = PromptEncoder(build_tokenizer_of(run.llm), tokens_per_image)
