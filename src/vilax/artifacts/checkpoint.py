@@ -12,6 +12,7 @@ import json
 import pickle
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,8 @@ def save(
         dist.barrier()
     writer = FileSystemWriter(partial, sync_files=True)
     tensors = tensors_of(model, optimizer)
+    # That one process alone writes it is what is meant.
+    warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
     try:
         save_shards(tensors, storage_writer=writer, no_dist=alone)
     except CheckpointException as error:
