@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from vilax.config.schema.video import FrameSampling
+from vilax.data.containers import lacking_bytes
 from vilax.data.decoding import MAX_PIXELS
 from vilax.data.document import Image
 from vilax.data.formats.files import BadSample
@@ -123,6 +124,8 @@ def _opened(source: Path | bytes) -> Iterator[tuple["InputContainer", str]]:
 
     name = source.name if isinstance(source, Path) else "video"
     try:
+        if lacking := lacking_bytes(source):
+            raise BadSample(name, f"is cut short: its last {lacking:,} bytes are not there")
         file = io.BytesIO(source) if isinstance(source, bytes) else str(source)
         with av.open(file, mode="r") as container:
             if not container.streams.video:

@@ -22,16 +22,6 @@ from vilax.data.prompt import PromptEncoder
 SECONDS = 20
 """Longest time for one kind."""
 
-NOT_YET = {
-    "video: webm cut short": "a video that lacks its end is used for what is there, without a word"
-}
-"""Known to fail, and why."""
-
-NAMES = [
-    pytest.param(name, marks=pytest.mark.xfail(reason=NOT_YET[name])) if name in NOT_YET else name
-    for name in KINDS
-]
-
 ROWS = 400
 """Rows after which a document that did not come does not come."""
 
@@ -55,7 +45,7 @@ def alarm(seconds: int = SECONDS) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KINDS)
 def test_the_bad_one_is_named_and_the_good_ones_are_used(
     name: str, tmp_path: Path, encoder: PromptEncoder
 ) -> None:
@@ -87,7 +77,7 @@ def test_the_bad_one_is_named_and_the_good_ones_are_used(
     assert source.counts["c"].bad == (0 if kept else len(lines))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KINDS)
 def test_lint_names_what_would_be_set_aside(name: str, tmp_path: Path) -> None:
     kind = KINDS[name]
     with alarm():
