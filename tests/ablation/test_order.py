@@ -38,6 +38,18 @@ def test_the_most_shared_comes_first_on_the_way() -> None:
     assert ordered(nodes, [[{"end"}]]) == ["shared", "lonely", "end"]
 
 
+def test_data_and_pictures_come_first() -> None:
+    """They want all threads: behind a stage they would leave one idle until it ends."""
+    nodes = chain(
+        world=(), near=("world",), a=("near",), e_a=("a",), far=("world",), b=("far",), e_b=("b",)
+    )
+    nodes[0].kind, nodes[1].kind, nodes[4].kind = "data", "pictures", "pictures"
+    assert ordered(nodes, [[{"e_a"}, {"e_b"}]])[:3] == ["world", "near", "far"]
+    graph = build([freezing((0, 1))], FakeStore().lookup())
+    kinds = [node.kind for node in graph.nodes.values()]
+    assert "pictures" in kinds and "stage" not in kinds[: kinds.index("pictures")]
+
+
 def test_what_no_claim_needs_comes_last_but_comes() -> None:
     assert ordered(chain(extra=(), wanted=()), [[{"wanted"}]]) == ["wanted", "extra"]
 

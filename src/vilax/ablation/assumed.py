@@ -10,17 +10,22 @@ ASSUMED = {
     "align": 29.0 / 6e6,
     "pretrain": 79.0 / 9.6e6,
     "sft": 21.0 / 1e6,
+    "chat": 21.0 / 1e6,
     "evaluation of text": 2.1 / 2.75e5,
+    "evaluation of chat": 2.1 / 2.75e5,
     "evaluation of sft": 9.6 / 7.5e5,
     "measures of sft": 2.0 / 6.4e4,
     "measures of align": 2.0 / 6.4e4,
+    "measures of text": 2.0 / 6.4e4,
+    "measures of chat": 2.0 / 6.4e4,
 }
 """Seconds per unit of cost with the micro scale's LLM, by what a node is; rounded.
 
 align, pretrain, sft, its evaluation and its measures: medians of CPU seconds over sweeps of
-freezing, corpus and joint_sft, one thread each; measures of align as those of sft, of the same
-documents. Evaluation of text: median of stored wall times.
-Micro world, text and the first picture features of a sweep: wall time on two idle cores, one run.
+freezing, corpus and joint_sft, one thread each. Not timed apart: chat as sft, its evaluation as
+that of text, measures of other stages as those of sft, of the same documents. Evaluation of text:
+median of stored wall times. Micro world, text and the first picture features of a sweep: wall time
+on two idle cores, one run.
 Two threads that others disturb take many times as long."""
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 Place = tuple[str, str, int]
 """Comparison, arm and seed."""
 
+PREPARATION = ("data", "pictures")
+"""Kinds of nodes that make what stages read."""
+
 
 def rounds(
     comparisons: Sequence[Resolved],
@@ -73,7 +76,8 @@ def in_order(
     second seed. Within a round that with the least work left comes next; work that goals share
     counts for each of them until it is done, so what brings one closer brings all closer. On the
     way to a goal the node that most arms need comes first; of equally shared ones, that in front of
-    the most work, lest it be left to the end with nothing to run beside it.
+    the most work, lest it be left to the end with nothing to run beside it. Data and pictures go
+    first.
 
     Args:
         nodes: key to node.
@@ -92,6 +96,9 @@ def in_order(
 
     for turn in goals:
         left = [work.behind(goal) for goal in turn]
+        # They want several threads for seconds: later on each would leave cores idle until as many
+        # are free, which is minutes.
+        place({key for keys in left for key in keys if nodes[key].kind in PREPARATION})
         while left:
             following = min(left, key=lambda keys: work.cost(keys - placed.keys()))
             left.remove(following)
