@@ -120,6 +120,17 @@ def test_other_ways_of_sharding_find_what_one_process_finds(
     assert_same(result(alone, "pretrain", WIDE), result(outputs, "pretrain", WIDE))
 
 
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_features_may_be_cached_meanwhile(alone: Path, tmp_path: Path, strategy: str) -> None:
+    """Each process meets other new pictures; every other step measures with the encoder too."""
+    chosen = [f"trainer={strategy}", "trainer.devices=2", "trainer.checkpoint_seconds=0.000001"]
+    chosen += ["features.cache=true", "measures.every_steps=2"]
+    words = [*TINY, *BLEND, *chosen]
+    launch(tmp_path, "tests.training.interrupted", "pretrain", "3", *words)
+    assert_same(result(alone, "pretrain", []), result(tmp_path, "pretrain", []))
+    assert list((tmp_path / "cache" / "features").glob("*/*.safetensors"))
+
+
 def test_sharded_experts_are_resumed_and_leave_the_llm_alone(alone: Path, outputs: Path) -> None:
     """Interrupted behind a checkpoint and resumed, two processes find what one found in one go."""
     (outputs / "store").symlink_to(alone / "store")

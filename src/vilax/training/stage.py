@@ -25,6 +25,7 @@ from vilax.data.prompt import PromptEncoder
 from vilax.models.freeze import apply_freeze, fingerprint, merge_adapters, parts_of
 from vilax.models.vlm import VisionLanguageModel
 from vilax.training.build import build_model, freeze_plan
+from vilax.training.features import FeatureSource
 from vilax.training.module import StageModule, TrainingStopped
 from vilax.training.recipe import (
     SOURCES,
@@ -167,7 +168,8 @@ def _train(
         plan,
         list(stage.blend.corpora),
         sight.normalise,
-        partial(shard_model, run.trainer),
+        # What gives features, and no pixels to be normalised, calls the encoder itself.
+        partial(shard_model, run.trainer, sight.normalise is None),
         run.trainer.reduce_once,
         run.kernels.loss_chunk,
         on_step,
@@ -182,6 +184,8 @@ def _train(
             trainer.fit(module, train_dataloaders=loader)
     finally:
         feed.close()
+        if isinstance(sight.visual, FeatureSource):
+            sight.visual.flush()
     if module.progress.used(stage) < 1.0:
         raise KeyboardInterrupt
     proof.verify(model)

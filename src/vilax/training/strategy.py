@@ -84,16 +84,24 @@ class Sharded(ModelParallelStrategy):
             super().model_to_device()
 
 
-def shard_model(settings: Trainer, model: VisionLanguageModel, mesh: DeviceMesh) -> None:
+def shard_model(
+    settings: Trainer, whole_encoder: bool, model: VisionLanguageModel, mesh: DeviceMesh
+) -> None:
     """Shard a model over a mesh of one dimension, or over each ``shard_degree`` of its devices.
 
     Neighbours share: devices of one node where the degree is at most their number.
+
+    Args:
+        settings: degree, precision, whether weights stay in host memory.
+        whole_encoder: the encoder is called apart from the model, and is not sharded.
+        model: sharded in place.
+        mesh: one dimension of devices.
     """
     degree = settings.shard_degree or mesh.size()
     if degree < mesh.size():
         sides = (mesh.size() // degree, degree)
         mesh = init_device_mesh(mesh.device_type, sides, mesh_dim_names=("replicate", "shard"))
-    shard(model, mesh, settings.precision == "bf16", settings.offload)
+    shard(model, mesh, settings.precision == "bf16", settings.offload, whole_encoder)
 
 
 def build_trainer(settings: Trainer, callbacks: list[Callback]) -> L.Trainer:
