@@ -147,6 +147,28 @@ def test_sharded_experts_are_resumed_and_leave_the_llm_alone(alone: Path, output
     assert len(moved) == sum(TWIN in name for name in after) > 0
 
 
+@pytest.mark.parametrize("method", ["lora", "dora"])
+def test_sharded_adapters_are_merged_as_those_of_one_process(
+    outputs: Path, tmp_path_factory: pytest.TempPathFactory, shared: Path, method: str
+) -> None:
+    words = [f"stages.pretrain.freeze={method}_llm", "stages.pretrain.freeze.llm.lora.dropout=0"]
+    alone = tmp_path_factory.mktemp("alone_adapted")
+    (alone / "cache").symlink_to(shared)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VILAX_OUTPUTS", str(alone))
+        run_recipe(compose_run([*TINY, *BLEND, *words]))
+    chosen = ["trainer=fsdp", "trainer.devices=2", "trainer.checkpoint_seconds=0.000001"]
+    launch(outputs, "tests.training.interrupted", "pretrain", "3", *TINY, *BLEND, *words, *chosen)
+    one, two = result(alone, "pretrain", words), result(outputs, "pretrain", words)
+    assert_same(one, two)
+    before, after = (load_file(folder / "adapter.safetensors") for folder in (one, two))
+    assert before.keys() == after.keys() and any(f"{method}_" in n or "lora_" in n for n in before)
+    for name, tensor in before.items():
+        assert torch.allclose(tensor, after[name], atol=2e-5), name
+    moved = load_file(result(alone, "align", words) / "llm.safetensors")
+    assert any(not torch.allclose(moved[n], t, atol=1e-4) for n, t in llm(two).items())
+
+
 def _own(name: str) -> str:
     """The LLM's own weight that a twin began as."""
     return name.replace(f".{TWIN}", "")

@@ -4,6 +4,7 @@ import fnmatch
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,7 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from vilax.models.llm import LanguageModel
@@ -174,21 +175,47 @@ def _meant(
 def merge_adapters(model: VisionLanguageModel) -> dict[str, Tensor]:
     """Fold every adapter into the weight it adapts and restore the plain modules.
 
+    Every rank must call it where weights are sharded.
+
     Returns:
-        The adapters' own tensors, by name, as they were before.
+        The adapters' own tensors, by name, whole, as they were before.
     """
-    adapters: dict[str, Tensor] = {
-        name: p.detach().clone() for name, p in model.named_parameters() if ".lora_" in name
-    }
+    adapters: dict[str, Tensor] = {}
+    for name, parameter in model.named_parameters():
+        if ".lora_" in name:
+            own = parameter.detach()
+            adapters[name] = own.full_tensor() if isinstance(own, DTensor) else own.clone()
     was_training = {module: module.training for module in model.modules()}
     for module in list(model.modules()):
         for child_name, child in list(module.named_children()):
             if isinstance(child, LoraLayer):
-                child.merge(safe_merge=True)
+                with _whole(child):
+                    child.merge(safe_merge=True)
                 setattr(module, child_name, child.get_base_layer())
     for module, training in was_training.items():
         module.training = training
     return adapters
+
+
+@contextmanager
+def _whole(layer: nn.Module) -> Iterator[None]:
+    """A layer with whole weights in place of sharded ones; what the block makes of them goes to the
+    shards. Peft changes ``weight.data``, which of a sharded weight changes nothing."""
+    sharded = [
+        (owner, name, own)
+        for owner in layer.modules()
+        for name, own in owner.named_parameters(recurse=False)
+        if isinstance(own, DTensor)
+    ]
+    with torch.no_grad():
+        for owner, name, own in sharded:
+            setattr(owner, name, nn.Parameter(own.full_tensor(), requires_grad=False))
+        yield
+        for owner, name, own in sharded:
+            made = getattr(owner, name).detach()
+            setattr(owner, name, own)
+            shard = distribute_tensor(made, own.device_mesh, own.placements, src_data_rank=None)
+            own.to_local().copy_(shard.to_local())
 
 
 def trained_parameters(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
