@@ -111,9 +111,11 @@ def _add_adapter(name: str, module: nn.Module, adapter: Adapter | None) -> None:
         if adapter.targets == ("all-linear",) or path.endswith(tuple(adapter.targets))
     ]
     if not targets:
+        layers = [p for p, m in module.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
         raise ValueError(
-            f"freeze.{name}.lora.targets={list(adapter.targets)} match no linear layer;"
-            f" it has for example {linear[:3]}"
+            f"freeze.{name}.lora.targets={list(adapter.targets)} match no linear layer of the part:"
+            " expected ends of names of its linear layers or convolutions, such as"
+            f" {', '.join(layers[:3])}"
         )
     config = LoraConfig(
         r=adapter.rank,

@@ -63,6 +63,13 @@ class LanguageModel(nn.Module):
         net = AutoModelForCausalLM.from_config(config, attn_implementation=chosen[0])
         return cls(net.float(), chosen)
 
+    def checkpoint_activations(self) -> None:
+        """Compute what lies within a block anew in the backward pass, instead of keeping it."""
+        # Transformers renamed it within version 5.
+        enable = getattr(self.net, "activation_checkpointing_enable", None)
+        enable = enable or self.net.gradient_checkpointing_enable
+        enable({"use_reentrant": False})  # type: ignore[operator]
+
     @property
     def width(self) -> int:
         """Channels of a token embedding."""

@@ -8,7 +8,6 @@ import torch
 from vilax.config.schema.run import Run
 from vilax.config.schema.stage import Stage
 from vilax.data.tiles import TokensPerImage
-from vilax.models.freeze import apply_freeze
 from vilax.models.vlm import VisionLanguageModel
 from vilax.planning.blank import blank_model, llm_config
 from vilax.planning.counting import Counts, count
@@ -18,7 +17,7 @@ from vilax.planning.memory import Memory, MemoryPlanner
 from vilax.planning.mix import mix_of
 from vilax.planning.setting import Setting, setting_of
 from vilax.planning.work import Mix, flops_per_token
-from vilax.training.build import build_transform, freeze_plan, image_tokens
+from vilax.training.build import build_transform, freeze_model, image_tokens
 from vilax.training.recipe import stages_of
 
 
@@ -124,12 +123,11 @@ def memory_planner(
         mix: visual tokens of a picture to what rows hold; None: as the stage's data have it.
 
     Raises:
-        ConfigError: a part of the model cannot be built.
+        ConfigError: a part of the model cannot be built, or the freeze policy does not fit it.
     """
-    policy = freeze_plan(run.stages[name])
     model = blank_model(run, run.stages[name].parts)
     with torch.device("meta"):
-        apply_freeze(model, policy)
+        policy = freeze_model(model, run, name)
     each = _image_tokens(run, model)
     return MemoryPlanner(run, name, model, policy, mix(each) if mix else mix_of(run, name, each))
 

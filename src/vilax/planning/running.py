@@ -131,7 +131,7 @@ def _llm(config: Any, run: Run, stage: Stage, plan: dict[str, PartPlan], load: L
         model = _Halves(projector, llm)
         _freeze(model, plan)
         if load.checkpointing:
-            llm.net.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+            llm.checkpoint_activations()
             llm.train()
 
         def forward() -> Tensor:

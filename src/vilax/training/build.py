@@ -26,7 +26,7 @@ from vilax.data.tiles import Anyres, InternvlTiling, TileTokens, Tiling, TokensP
 from vilax.micro.tokenizer import build_tokenizer
 from vilax.models import encoder as encoders
 from vilax.models import projector as projectors
-from vilax.models.freeze import Adapter, PartPlan
+from vilax.models.freeze import Adapter, PartPlan, apply_freeze
 from vilax.models.fused_mlp import FusedMlpProjector
 from vilax.models.joined import FusedFeatures, ScaledFeatures
 from vilax.models.llm import LanguageModel
@@ -229,4 +229,19 @@ def freeze_plan(stage: Stage) -> dict[str, PartPlan]:
             adapter=adapter if policy.mode == "adapted" else None,
             only=policy.only,
         )
+    return plan
+
+
+def freeze_model(model: VisionLanguageModel, run: Run, name: str) -> dict[str, PartPlan]:
+    """Freeze a model as a stage does; gives the stage's plan.
+
+    Raises:
+        ConfigError: the policy does not fit the model.
+    """
+    plan = freeze_plan(run.stages[name])
+    try:
+        apply_freeze(model, plan)
+    except ValueError as error:
+        key = f"stages.{name}." if str(error).startswith("freeze.") else f"stages.{name}: "
+        raise ConfigError(f"{key}{error}") from error
     return plan

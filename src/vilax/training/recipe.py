@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DATA_SOURCES = (
     "chat",
+    "containers",
     "decoding",
     "derive",
     "document",

@@ -22,9 +22,9 @@ from vilax.config.locate import store_dir
 from vilax.config.schema.run import Run
 from vilax.data.feed import Feed
 from vilax.data.prompt import PromptEncoder
-from vilax.models.freeze import apply_freeze, fingerprint, merge_adapters, parts_of
+from vilax.models.freeze import fingerprint, merge_adapters, parts_of
 from vilax.models.vlm import VisionLanguageModel
-from vilax.training.build import build_model, freeze_plan
+from vilax.training.build import build_model, freeze_model
 from vilax.training.features import FeatureSource
 from vilax.training.module import StageModule, TrainingStopped
 from vilax.training.recipe import (
@@ -131,10 +131,9 @@ def _train(
     seed_all(derive(seed, name))
     model, tokenizer = build_model(run, stage.parts, seed, device)
     inherited = [] if parent is None else load_parts(model, parent.folder)
-    plan = freeze_plan(stage)
-    apply_freeze(model, plan)
+    plan = freeze_model(model, run, name)
     if run.trainer.activation_checkpointing:
-        model.llm.net.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+        model.llm.checkpoint_activations()
     if visible and rank == 0:
         CONSOLE.print(parts_table(name, model, plan, model.llm.attention))
 
