@@ -1,7 +1,6 @@
 """Seconds that work took at micro scale on another machine, where nothing like it has run here."""
 
-from vilax.ablation.graph import Node
-from vilax.ablation.order import PREPARATION
+from vilax.ablation.graph import PREPARATION, Node
 from vilax.config.schema.model import ScratchLlm
 
 ASSUMED = {

@@ -9,11 +9,13 @@ from typing import Any, Literal
 from vilax.ablation.comparison import Resolved
 from vilax.ablation.costs import evaluation_cost, measures_cost, stage_cost
 from vilax.ablation.nodes import asks_world, evaluation_identity, find_evaluation
-from vilax.ablation.order import PREPARATION, in_order, rounds
+from vilax.ablation.order import in_order, rounds
 from vilax.artifacts.identity import science_dump
 from vilax.artifacts.store import Entry
 from vilax.config.schema.run import Run
 from vilax.training.sources import MICRO, corpus_config
+
+PREPARATION = {"data": "micro world", "pictures": "picture features"}
 
 NodeKind = Literal["data", "pictures", "stage", "evaluation", "measures"]
 

@@ -1,7 +1,6 @@
 """Who else is making a node's result on the same store."""
 
-from vilax.ablation.graph import Node
-from vilax.ablation.order import PREPARATION
+from vilax.ablation.graph import PREPARATION, Node
 from vilax.artifacts.store import Store
 from vilax.config.locate import store_dir
 

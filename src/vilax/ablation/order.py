@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 Place = tuple[str, str, int]
 """Comparison, arm and seed."""
 
-PREPARATION = {"data": "micro world", "pictures": "picture features"}
-"""Kinds of nodes that make what stages read, and what they are called."""
+PREPARATION = ("data", "pictures")
+"""Kinds of nodes that make what stages read."""
 
 
 def rounds(

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from vilax.ablation.assumed import assumed_seconds
 from vilax.ablation.costs import stored_cost
-from vilax.ablation.graph import Graph, Node, title_of
-from vilax.ablation.order import PREPARATION
+from vilax.ablation.graph import PREPARATION, Graph, Node, title_of
 from vilax.ablation.timetable import timetable
 from vilax.artifacts.identity import canonical, science_dump
 from vilax.artifacts.store import Entry

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
+from vilax.artifacts.files import sync_folder, sync_tree
 from vilax.artifacts.store import Entry
 from vilax.config.errors import ConfigError, unknown
 from vilax.config.schema.data import Template
 from vilax.config.schema.run import Run
 from vilax.interop.card import write_card
-from vilax.interop.folder import folder_beside, publish, refuse_existing
+from vilax.interop.folder import folder_beside, refuse_existing
 from vilax.interop.hf_llava import write_hf_llava
 from vilax.interop.llava import write_llava
 from vilax.interop.model import Exported, Inexpressible
@@ -92,7 +93,11 @@ def export(
         tell("loading it anew and comparing", 0, 0)
         proof = prove(exported, folder, layout)
         write_card(exported, folder, layout, proof)
-        publish(folder, to, tell)
+        folder.chmod(0o755)
+        tell("making it durable", 0, 0)
+        sync_tree(folder)
+        folder.rename(to)
+        sync_folder(to.parent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Done(to, proof)

@@ -94,7 +94,11 @@ def write_folder(
     folder = folder_beside(to)
     try:
         fill_entry(folder, fill(folder), stage, lineage, tell)
-        publish(folder, to, tell)
+        folder.chmod(0o755)
+        tell("making it durable", 0, 0)
+        sync_tree(folder)
+        folder.rename(to)
+        sync_folder(to.parent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -137,15 +141,6 @@ def folder_beside(to: Path) -> Path:
         return Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}."))
     except OSError as error:
         raise ConfigError(f"--to {to} cannot be written: {error}") from error
-
-
-def publish(folder: Path, to: Path, tell: Tell = silent) -> None:
-    """Make a filled folder durable and give it its place."""
-    folder.chmod(0o755)
-    tell("making it durable", 0, 0)
-    sync_tree(folder)
-    folder.rename(to)
-    sync_folder(to.parent)
 
 
 def refuse_existing(to: Path) -> None:

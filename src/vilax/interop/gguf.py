@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from vilax.artifacts.files import sync_folder, sync_tree
 from vilax.config.errors import ConfigError
-from vilax.interop.folder import folder_beside, publish, refuse_existing, write_tokenizer
+from vilax.interop.folder import folder_beside, refuse_existing, write_tokenizer
 from vilax.interop.progress import Tell, bytes_of, silent, writing
 from vilax.interop.reading import readable
 
@@ -105,7 +106,11 @@ def import_gguf(file: Path, to: Path, tell: Tell = silent) -> str:
         with writing(folder, bytes_of(net), tell):
             net.save_pretrained(folder)
         write_tokenizer(tokenizer, folder)
-        publish(folder, to, tell)
+        folder.chmod(0o755)
+        tell("making it durable", 0, 0)
+        sync_tree(folder)
+        folder.rename(to)
+        sync_folder(to.parent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     weights = sum(one.numel() for one in net.parameters())
